@@ -1,0 +1,163 @@
+package messages
+
+import (
+	"fmt"
+	"time"
+)
+
+// Hashes are the suffix hashes of one partition: three hex digits to the md5 in
+// hex. The empty string stands for Python's None, "could not be hashed", which
+// equals only another None. Absent suffixes have no key.
+type Hashes map[string]string
+
+// HashOptions say how much of the cached suffix hashes to trust.
+type HashOptions struct {
+	List        bool     // look for suffix directories the cache does not know
+	Recalculate []string // suffixes to hash afresh whatever the cache says
+}
+
+// HashReport is the answer of one look at a partition's suffixes.
+type HashReport struct {
+	Hashes Hashes
+	Hashed int // suffixes whose directories were read
+}
+
+// Listing is what one policy's directory on one device holds.
+type Listing struct {
+	Created    bool     // the directory was missing and has been made; no work in this pass
+	Partitions []uint32 // canonical decimal names, in directory order; range not yet checked
+	Strange    []string // other names, as found; they are counted as failures and never touched
+}
+
+// SyncJob asks a transport to bring suffixes of a local partition to one node.
+type SyncJob struct {
+	Partition Partition
+	Region    int      // region of the local device
+	Node      Node     // the target
+	Suffixes  []string // at least one
+	Handoff   bool     // the job is a revert: this device is no primary
+}
+
+// SyncResult is what a transport achieved. A result without OK is an ordinary
+// outcome: the transport has logged why.
+type SyncResult struct {
+	OK bool
+}
+
+// DeviceError says that a local device cannot be used now. Message is Swift's
+// text for it. Swift: common/constraints.py check_drive.
+type DeviceError struct {
+	Device  string
+	Message string
+	Err     error // the cause, when a system call failed
+}
+
+func (e *DeviceError) Error() string { return e.Message }
+func (e *DeviceError) Unwrap() error { return e.Err }
+
+// NotDirectoryError says that a partition's path is a file.
+type NotDirectoryError struct {
+	Path   string
+	Size   int64 // bytes
+	Action string // what was done with it: "removed", "quarantined", "left"
+}
+
+func (e *NotDirectoryError) Error() string {
+	return fmt.Sprintf("partition %s is a file (%d bytes): %s", e.Path, e.Size, e.Action)
+}
+
+// StatusError is a peer's answer other than 200.
+type StatusError struct {
+	Node   Node
+	Status int
+}
+
+func (e *StatusError) Error() string { return fmt.Sprintf("%s answered %d", e.Node, e.Status) }
+
+// PeerError is an exchange with a peer that failed before a usable answer.
+// Why is Swift's short text ("Connection refused", "Timeout (60s)"), or empty.
+type PeerError struct {
+	Node Node
+	Why  string
+	Err  error
+}
+
+func (e *PeerError) Error() string { return fmt.Sprintf("%s: %v", e.Node, e.Err) }
+func (e *PeerError) Unwrap() error { return e.Err }
+
+// Kind tells what a job does with its partition.
+type Kind int
+
+const (
+	Update Kind = iota // this device is a primary: bring the other primaries up to date
+	Revert             // this device is a handoff: the copies belong elsewhere
+)
+
+func (k Kind) String() string {
+	if k == Revert {
+		return "revert"
+	}
+	return "update"
+}
+
+// Counts are the numbers of one job, with Swift's meaning. They add up to Stats.
+type Counts struct {
+	Attempted   int
+	Failure     int // pairs of (replication ip, device) reported as failed
+	HashMatch   int // peers that had nothing to receive
+	Remove      int // handoff partitions given up
+	Rsync       int // syncs tried, whatever the method
+	Success     int // peers tried and not failed
+	SuffixCount int // suffixes of the partition
+	SuffixHash  int // suffixes hashed before the first peer was asked
+	SuffixSync  int // suffixes pushed, per peer
+}
+
+// Add adds another job's numbers.
+func (c *Counts) Add(o Counts) {
+	c.Attempted += o.Attempted
+	c.Failure += o.Failure
+	c.HashMatch += o.HashMatch
+	c.Remove += o.Remove
+	c.Rsync += o.Rsync
+	c.Success += o.Success
+	c.SuffixCount += o.SuffixCount
+	c.SuffixHash += o.SuffixHash
+	c.SuffixSync += o.SuffixSync
+}
+
+// FailureNodes counts failures by replication ip, then device.
+type FailureNodes map[string]map[string]int
+
+// Count adds one failure for each node.
+func (f FailureNodes) Count(nodes ...Node) {
+	for _, n := range nodes {
+		f.add(n.ReplicationIP, n.Device, 1)
+	}
+}
+
+// Add adds another job's failures.
+func (f FailureNodes) Add(o FailureNodes) {
+	for ip, devices := range o {
+		for device, n := range devices {
+			f.add(ip, device, n)
+		}
+	}
+}
+
+func (f FailureNodes) add(ip, device string, n int) {
+	if f[ip] == nil {
+		f[ip] = map[string]int{}
+	}
+	f[ip][device] += n
+}
+
+// Outcome is the end of one job.
+type Outcome struct {
+	Kind     Kind
+	Counts   Counts
+	Failures FailureNodes // nil when nothing failed
+	Elapsed  time.Duration
+	Skipped  bool  // the job was never attempted (Counts.Attempted is 0)
+	Err      error // what ended the job early, or nil
+}
