@@ -1,0 +1,74 @@
+package messages
+
+import "time"
+
+// StartPass tells a device to begin a pass.
+// Sender: supervisor, once for each device in script mode and at the birth of a
+// device in daemon mode. Receiver: device; ignored while a pass runs.
+type StartPass struct{}
+
+// PassStarted says that a device knows its work and begins with it.
+// Sender: device. Receiver: recorder, which opens a round if none is open.
+type PassStarted struct {
+	Device   string
+	At       time.Time    // when the pass began, before the disk was listed
+	Jobs     int          // partitions that will be looked at
+	Counts   Counts       // failures found while listing
+	Failures FailureNodes // nil when there were none
+}
+
+// JobDone reports one job. Sender: device, in the order in which jobs end.
+// Receiver: recorder, which adds it to the device's pass.
+type JobDone struct {
+	Device  string
+	Outcome Outcome
+}
+
+// PassDone ends a device's pass. Sender: device, or the supervisor in the name of
+// a device that crashed. Receiver: recorder.
+type PassDone struct {
+	Device   string
+	Handoffs int    // handoff partitions seen
+	Cut      string // why the pass ended before its last job, or empty
+}
+
+// RoundDone says that every device has ended a pass since the round was opened
+// and that the recon cache has been told. Sender: recorder. Receiver: supervisor,
+// which ends the run in script mode.
+type RoundDone struct {
+	Stats Stats
+}
+
+// Stats are the numbers of one pass of one device, or of many devices together.
+// Swift: obj/replicator.py Stats.
+type Stats struct {
+	Counts
+	FailureNodes FailureNodes
+}
+
+// Add adds another device's numbers.
+func (s *Stats) Add(o Stats) {
+	s.Counts.Add(o.Counts)
+	if len(o.FailureNodes) > 0 && s.FailureNodes == nil {
+		s.FailureNodes = FailureNodes{}
+	}
+	s.FailureNodes.Add(o.FailureNodes)
+}
+
+// Recon is the form in which the recon cache carries the numbers.
+func (s Stats) Recon() map[string]any {
+	nodes := map[string]any{}
+	for ip, devices := range s.FailureNodes {
+		per := map[string]any{}
+		for device, n := range devices {
+			per[device] = n
+		}
+		nodes[ip] = per
+	}
+	return map[string]any{
+		"attempted": s.Attempted, "failure": s.Failure, "hashmatch": s.HashMatch,
+		"remove": s.Remove, "rsync": s.Rsync, "success": s.Success,
+		"suffix_count": s.SuffixCount, "suffix_hash": s.SuffixHash, "suffix_sync": s.SuffixSync,
+		"failure_nodes": nodes,
+	}
+}
