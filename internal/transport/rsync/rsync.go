@@ -1,0 +1,162 @@
+// Package rsync moves suffixes to a peer with rsync, as Swift's replicator does:
+// one rsync process for each partition and peer, against the peer's rsync daemon,
+// and afterwards a REPLICATE request that tells the peer what has changed.
+//
+// A Transport kills what it starts. Each rsync leads a process group of its own,
+// which dies with its timeout, with the caller's context, with Close, and with
+// this process, however it ends.
+package rsync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"understudy/messages"
+)
+
+// DefaultModule is the module template when none is set.
+const DefaultModule = "{replication_ip}::object"
+
+// ErrClosed is the answer of a Transport that has been closed.
+var ErrClosed = errors.New("rsync transport is closed")
+
+// Config is what a Transport needs. Devices, Timeout, Suffixes and Peers are
+// required.
+type Config struct {
+	Devices   string        // the directory above the devices, absolute
+	Module    string        // template of the destination; DefaultModule when empty
+	IOTimeout string        // seconds, for --timeout and --contimeout, passed as it is
+	BWLimit   string        // KiB/s or with a unit, for --bwlimit, passed as it is
+	Timeout   time.Duration // the life of one rsync
+	Compress  bool          // compress towards other regions
+
+	LogTransfers       bool // log rsync's lines about files it has sent
+	ErrorLogLineLength int  // characters of a "Killing" or "Bad rsync" line; 0 is all
+
+	// Suffixes returns the absolute paths of those suffix directories of a
+	// partition that exist; none when the partition does not.
+	Suffixes func(ctx context.Context, p messages.Partition, suffixes []string) ([]string, error)
+	Peers    Peers
+	Spawn    Spawner // Processes when nil
+	Clock    Clock   // the wall clock when nil
+	Log      zerolog.Logger
+}
+
+// Peers tells other nodes' object servers what has changed (REPLICATE).
+type Peers interface {
+	// Invalidate asks a peer to hash suffixes of a partition afresh. An answer of
+	// any status is a success; an error means that there was none.
+	Invalidate(ctx context.Context, node messages.Node, policy int, part uint32, suffixes []string) error
+}
+
+// Clock tells the time and calls back later, on a goroutine of its own.
+type Clock interface {
+	Now() time.Time
+	AfterFunc(d time.Duration, f func()) (stop func() bool)
+}
+
+// Transport runs rsync. It is safe for concurrent use.
+type Transport struct {
+	cfg   Config
+	stuck atomic.Int64
+
+	mu     sync.Mutex
+	live   map[Child]struct{} // not yet reaped
+	closed chan struct{}
+}
+
+// New makes a Transport. A module template that cannot be used is an error of
+// each Sync, not of New. Swift: obj/replicator.py ObjectReplicator.__init__
+func New(cfg Config) (*Transport, error) {
+	switch {
+	case !filepath.IsAbs(cfg.Devices):
+		return nil, fmt.Errorf("make rsync transport: devices directory %q is not absolute", cfg.Devices)
+	case cfg.Timeout <= 0:
+		return nil, fmt.Errorf("make rsync transport: timeout %s is not positive", cfg.Timeout)
+	case cfg.Suffixes == nil:
+		return nil, errors.New("make rsync transport: no way to find suffixes")
+	case cfg.Peers == nil:
+		return nil, errors.New("make rsync transport: no peers to notify")
+	}
+	cfg.Devices = filepath.Clean(cfg.Devices)
+	if cfg.Module = strings.TrimRight(cfg.Module, "/"); cfg.Module == "" {
+		cfg.Module = DefaultModule
+	}
+	if cfg.Spawn == nil {
+		cfg.Spawn = Processes{}
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = wallClock{}
+	}
+	return &Transport{cfg: cfg, live: map[Child]struct{}{}, closed: make(chan struct{})}, nil
+}
+
+// Sync sends suffixes of a partition to one node and then notifies it: after a
+// success, and after a failure too when the job is an update, for rsync may have
+// written some files. A peer that cannot be notified is an error; so are names
+// that have no place in a command line. Swift: obj/replicator.py rsync
+func (t *Transport) Sync(ctx context.Context, job messages.SyncJob) (messages.SyncResult, error) {
+	failed := messages.SyncResult{}
+	log := jobLog(t.cfg.Log, job)
+	argv, err := t.argv(ctx, job)
+	if err != nil {
+		return failed, err
+	}
+	if argv == nil {
+		log.Debug().Strs("suffixes", job.Suffixes).Msg("no suffix left to sync")
+		return failed, nil
+	}
+	code, err := t.run(ctx, log, argv)
+	if err != nil {
+		return failed, err
+	}
+	if code == 0 || !job.Handoff {
+		err := t.cfg.Peers.Invalidate(ctx, job.Node, job.Partition.Policy, job.Partition.Number, job.Suffixes)
+		if err != nil {
+			return failed, err
+		}
+	}
+	return messages.SyncResult{OK: code == 0}, nil
+}
+
+// Stuck is the number of killed rsyncs that have not ended: they hang in the
+// kernel, and nobody waits for them any more.
+func (t *Transport) Stuck() int { return int(t.stuck.Load()) }
+
+// Close kills every rsync that runs and refuses new ones. It does not wait for
+// them to end; their Sync calls return ErrClosed.
+func (t *Transport) Close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	select {
+	case <-t.closed:
+	default:
+		close(t.closed)
+	}
+	for c := range t.live {
+		c.Kill()
+	}
+}
+
+func jobLog(log zerolog.Logger, job messages.SyncJob) zerolog.Logger {
+	kind := messages.Update
+	if job.Handoff {
+		kind = messages.Revert
+	}
+	return log.With().Str("device", job.Partition.Device).Int("policy", job.Partition.Policy).
+		Uint32("partition", job.Partition.Number).Stringer("peer", job.Node).Stringer("job", kind).Logger()
+}
+
+type wallClock struct{}
+
+func (wallClock) Now() time.Time { return time.Now() }
+
+func (wallClock) AfterFunc(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop }

@@ -1,0 +1,124 @@
+package rsync
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// afterKill is how long a killed rsync may take to end before it is abandoned.
+const afterKill = time.Second
+
+// run runs one rsync and logs what became of it. The code is Python's: negative
+// for a signal, 1 for a timeout. An error means that it could not be started, or
+// that ctx or the transport ended first. Swift: obj/replicator.py _rsync
+func (t *Transport) run(ctx context.Context, log zerolog.Logger, argv []string) (int, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	begin := t.cfg.Clock.Now()
+	out := &output{}
+	child, err := t.start(argv, out)
+	if err != nil {
+		return 0, err
+	}
+	expired := make(chan struct{})
+	stop := t.cfg.Clock.AfterFunc(t.cfg.Timeout, func() { close(expired) })
+	defer stop()
+
+	select {
+	case <-child.Done():
+	case <-ctx.Done():
+		t.end(child, out)
+		return 0, ctx.Err()
+	case <-t.closed:
+		t.end(child, out)
+		return 0, ErrClosed
+	case <-expired:
+		log.Error().Msg(cut(fmt.Sprintf("Killing long-running rsync after %ds: %s",
+			int(t.cfg.Timeout/time.Second), pyList(argv)), t.cfg.ErrorLogLineLength))
+		t.end(child, out)
+		return 1, nil
+	}
+	t.forget(child)
+	select {
+	case <-t.closed: // which killed it
+		return 0, ErrClosed
+	default:
+	}
+	code, err := child.Exit()
+	if err != nil {
+		return 0, fmt.Errorf("run rsync: %w", err)
+	}
+	t.report(log, argv, code, out, t.cfg.Clock.Now().Sub(begin))
+	return code, nil
+}
+
+// report logs an rsync that has ended by itself.
+func (t *Transport) report(log zerolog.Logger, argv []string, code int, out *output, elapsed time.Duration) {
+	level := zerolog.DebugLevel
+	if code != 0 {
+		level = zerolog.ErrorLevel
+	}
+	lines, dropped := out.lines(t.cfg.LogTransfers)
+	for _, line := range lines {
+		log.WithLevel(level).Msg(line)
+	}
+	if dropped > 0 {
+		log.Warn().Int64("bytes", dropped).Msg("rsync printed too much: the middle of its output is lost")
+	}
+	if code != 0 {
+		log.Error().Msg(cut(fmt.Sprintf("Bad rsync return code: %d <- %s", code, pyList(argv)), t.cfg.ErrorLogLineLength))
+		return
+	}
+	level = zerolog.InfoLevel
+	if out.empty() {
+		level = zerolog.DebugLevel
+	}
+	log.WithLevel(level).Dur("elapsed", elapsed).Msgf("Successful rsync of %s... to %s (%.3f)",
+		withoutLast(argv[len(argv)-2], 3), argv[len(argv)-1], elapsed.Seconds())
+}
+
+// start starts a child and puts it on the list of those that Close kills.
+func (t *Transport) start(argv []string, out *output) (Child, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	select {
+	case <-t.closed:
+		return nil, ErrClosed
+	default:
+	}
+	child := t.cfg.Spawn.Start(argv, out)
+	t.live[child] = struct{}{}
+	return child, nil
+}
+
+func (t *Transport) forget(child Child) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.live, child)
+}
+
+// end kills a child. One that has not ended a second later is left to a goroutine
+// that waits for it, so that it does not hold up its caller.
+// Swift: obj/replicator.py _child_process_reaper
+func (t *Transport) end(child Child, out *output) {
+	child.Kill()
+	late := make(chan struct{})
+	stop := t.cfg.Clock.AfterFunc(afterKill, func() { close(late) })
+	defer stop()
+	select {
+	case <-child.Done():
+		t.forget(child)
+	case <-late:
+		out.discard()
+		t.stuck.Add(1)
+		go func() {
+			<-child.Done()
+			t.forget(child)
+			t.stuck.Add(-1)
+		}()
+	}
+}
