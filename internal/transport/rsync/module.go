@@ -1,7 +1,6 @@
 package rsync
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -29,13 +28,13 @@ func interpolate(template string, node messages.Node) (string, error) {
 			out.WriteByte(brace)
 			rest = rest[1:]
 		case brace == '}':
-			return "", errors.New("Single '}' encountered in format string") //nolint // Python's words
+			return "", pythonError("Single '}' encountered in format string")
 		case rest == "":
-			return "", errors.New("Single '{' encountered in format string") //nolint // Python's words
+			return "", pythonError("Single '{' encountered in format string")
 		default:
 			name, after, ok := strings.Cut(rest, "}")
 			if !ok {
-				return "", errors.New("expected '}' before end of string")
+				return "", pythonError("expected '}' before end of string")
 			}
 			value, err := field(name, node)
 			if err != nil {
@@ -72,11 +71,16 @@ func field(name string, node messages.Node) (string, error) {
 		}
 		return node.Meta, nil
 	}
-	if i := strings.IndexAny(name, "!:.[{"); i >= 0 && !strings.ContainsAny(name[:i], " ") || name == "" {
+	if name == "" || strings.ContainsAny(name, "!:.[{") || only(name[:1], "") && name[0] <= '9' {
 		return "", fmt.Errorf("interpolate rsync_module: field {%s} is not supported, only plain names are", name)
 	}
-	return "", fmt.Errorf("Cannot interpolate rsync_module, invalid variable: %s", pyRepr(name)) //nolint // Swift's words
+	return "", pythonError("Cannot interpolate rsync_module, invalid variable: " + pyRepr(name))
 }
+
+// pythonError is an error in the words of Swift or of Python itself.
+type pythonError string
+
+func (e pythonError) Error() string { return string(e) }
 
 // bracketed puts an IPv6 address into brackets. Swift: common/utils.py rsync_ip
 func bracketed(ip string) string {
