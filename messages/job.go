@@ -9,8 +9,16 @@ type StartJob struct {
 	List      bool   // look for suffixes that the cache does not know
 }
 
-// PartitionDone is a partition actor's only report. Receiver: its device, which
+// PartitionDone is a partition actor's last report. Receiver: its device, which
 // stops the actor. A partition actor that ends without one has crashed.
 type PartitionDone struct {
+	Outcome Outcome
+}
+
+// PartitionStuck says that a call of this job has not returned in time. The job
+// is over: its numbers are final. The actor stays until the call returns and
+// then sends PartitionDone with an outcome that is not counted.
+// Sender: partition. Receiver: its device, which gives the slot back and stalls.
+type PartitionStuck struct {
 	Outcome Outcome
 }

@@ -36,7 +36,8 @@ type PassDone struct {
 // and that the recon cache has been told. Sender: recorder. Receiver: supervisor,
 // which ends the run in script mode.
 type RoundDone struct {
-	Stats Stats
+	Stats Stats    // every device's last pass, added up
+	Cut   []string // devices whose last pass was cut short
 }
 
 // Stats are the numbers of one pass of one device, or of many devices together.

@@ -2,18 +2,21 @@ package messages
 
 import "github.com/asynkron/protoactor-go/actor"
 
-// WantSlots states a device's whole position towards the budget: how many slots
-// it holds and how many more it would use now. It replaces every earlier
-// statement of the same device, so that repeating it does no harm.
-// Sender: device (its PID is the key). Receiver: budget.
-type WantSlots struct {
-	Device string
-	Held   int // slots with a job in them
-	Wanted int // further slots that a job waits for
-}
+// AskSlots asks the budget for further job slots. Every slot asked for is
+// answered by exactly one SlotGranted, sooner or later.
+// Sender: device (its PID is the account). Receiver: budget.
+type AskSlots struct{ N int }
+
+// ReturnSlots gives slots back: a job ended, was given up as stuck, or a slot
+// came too late to be of use. Sender: device. Receiver: budget.
+type ReturnSlots struct{ N int }
+
+// ClaimSlots tells a budget that has just been born how many slots the device
+// holds from its predecessor. Sender: device. Receiver: budget.
+type ClaimSlots struct{ N int }
 
 // SlotGranted gives a device one slot. Sender: budget. Receiver: device, which
-// answers with a WantSlots once it has used the slot or has no use for it.
+// puts a job into it or returns it.
 type SlotGranted struct{}
 
 // Wiring tells a device whom to talk to. Sender: supervisor, at birth and when

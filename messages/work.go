@@ -58,7 +58,7 @@ func (e *DeviceError) Unwrap() error { return e.Err }
 // NotDirectoryError says that a partition's path is a file.
 type NotDirectoryError struct {
 	Path   string
-	Size   int64 // bytes
+	Size   int64  // bytes
 	Action string // what was done with it: "removed", "quarantined", "left"
 }
 

@@ -1,0 +1,91 @@
+package actors
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+
+	"understudy/messages"
+)
+
+// Budget bounds the jobs in flight in the whole node. Devices ask for slots and
+// are served in turn, one slot at a time, so that a disk with much work cannot
+// starve the others. The slots of a device whose actor is gone come back.
+type Budget struct {
+	life
+	free     int // may be negative for a while after a rebirth, when claims come in
+	accounts map[string]*account
+	turn     []*account // those with open requests, next one first
+}
+
+type account struct {
+	device *actor.PID
+	held   int
+	asked  int
+}
+
+func budgetProps(e *engine) *actor.Props {
+	return e.props(func() actor.Actor {
+		return &Budget{life: newLife(), free: e.opts.Slots, accounts: map[string]*account{}}
+	})
+}
+
+// Receive implements actor.Actor.
+func (b *Budget) Receive(c actor.Context) {
+	switch m := c.Message().(type) {
+	case *messages.AskSlots:
+		b.ask(c, m.N)
+	case *messages.ReturnSlots:
+		b.take(b.account(c), -min(m.N, b.account(c).held))
+	case *messages.ClaimSlots:
+		b.take(b.account(c), m.N)
+	case *actor.Terminated:
+		if a := b.accounts[m.Who.Id]; a != nil {
+			b.take(a, -a.held)
+			a.asked = 0
+			delete(b.accounts, m.Who.Id)
+		}
+	default:
+		return
+	}
+	b.grant(c)
+}
+
+// account is the sender's, opened at its first message and watched from then on.
+func (b *Budget) account(c actor.Context) *account {
+	a := b.accounts[c.Sender().Id]
+	if a == nil {
+		a = &account{device: c.Sender()}
+		b.accounts[c.Sender().Id] = a
+		c.Watch(c.Sender())
+	}
+	return a
+}
+
+func (b *Budget) ask(c actor.Context, n int) {
+	a := b.account(c)
+	if a.asked == 0 {
+		b.turn = append(b.turn, a)
+	}
+	a.asked += n
+}
+
+func (b *Budget) take(a *account, n int) {
+	a.held += n
+	b.free -= n
+}
+
+// grant hands out free slots, one to each device in turn.
+func (b *Budget) grant(c actor.Context) {
+	for b.free > 0 && len(b.turn) > 0 {
+		a := b.turn[0]
+		b.turn = b.turn[1:]
+		if a.asked == 0 {
+			continue // its device is gone
+		}
+		a.asked--
+		b.take(a, 1)
+		c.Request(a.device, &messages.SlotGranted{})
+		if a.asked > 0 {
+			b.turn = append(b.turn, a)
+		}
+	}
+}

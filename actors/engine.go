@@ -1,0 +1,28 @@
+package actors
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+
+	"understudy/messages"
+)
+
+// engine is what all actors of one supervisor share: the world and the settings.
+type engine struct {
+	deps *Deps
+	opts *Options
+}
+
+// props are the properties that every actor below the supervisor has.
+func (e *engine) props(produce actor.Producer) *actor.Props {
+	return actor.PropsFromProducer(produce,
+		actor.WithSupervisor(stopOrEscalate{}),
+		actor.WithReceiverMiddleware(guard(e.deps.Log)))
+}
+
+// SupervisorProps are the properties of the root of the tree. A host program
+// spawns it below an actor of its own; bootstrap spawns it at the top, under a
+// Guardian.
+func SupervisorProps(deps Deps, opts Options, first *messages.View) *actor.Props {
+	e := &engine{deps: &deps, opts: &opts}
+	return e.props(func() actor.Actor { return newSupervisor(e, first) })
+}

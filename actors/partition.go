@@ -1,0 +1,246 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/rs/zerolog"
+
+	"understudy/internal/plan"
+	"understudy/messages"
+)
+
+// errStuck ends a job whose call on the disk or to a peer has not returned.
+var errStuck = errors.New("a call has not returned in time")
+
+// insufficientStorage is the status by which a server says that the device is
+// not mounted.
+const insufficientStorage = 507
+
+// Partition does one sync job and then reports it to its device. It holds the
+// state of the job; plan.Update decides, the errands do the work.
+//
+//	hashing ─▶ asking ─▶ (equal: next peer) ─▶ rehashing ─▶ syncing ─▶ next peer … ─▶ PartitionDone
+type Partition struct {
+	life
+	errand
+	log    zerolog.Logger
+	shut   int // handoff_delete
+	job    *messages.StartJob
+	begun  time.Time
+	update *plan.Update
+	node   messages.Node                // the peer in hand
+	remote messages.Hashes              // its answer
+	diff   []string                     // what it lacks
+	state  func(actor.Context, *answer) // what to do with the next answer
+	stuck  bool                         // reported as stuck; only the end is awaited
+}
+
+func partitionProps(e *engine) *actor.Props {
+	return e.props(func() actor.Actor {
+		return &Partition{
+			life: newLife(), errand: errand{deps: e.deps, timeout: e.opts.CallTimeout},
+			log: e.deps.Log, shut: e.opts.HandoffDelete,
+		}
+	})
+}
+
+// Receive implements actor.Actor.
+func (p *Partition) Receive(c actor.Context) {
+	switch m := c.Message().(type) {
+	case *messages.StartJob:
+		p.start(c, m)
+	case *answer:
+		if !p.back(m) {
+			return
+		}
+		if p.stuck {
+			c.Request(c.Parent(), &messages.PartitionDone{})
+			return
+		}
+		p.state(c, m)
+	case *overdue:
+		if p.late(m) && !p.stuck {
+			p.giveUp(c)
+		}
+	case *actor.Stopping:
+		p.drop()
+	}
+}
+
+func (p *Partition) start(c actor.Context, job *messages.StartJob) {
+	p.job, p.begun = job, p.deps.Clock.Now()
+	peers := slices.Clone(job.Peers)
+	p.deps.Rand.Shuffle(len(peers), func(i, j int) { peers[i], peers[j] = peers[j], peers[i] })
+	ring, number := job.Ring, job.Partition.Number
+	p.update = plan.NewUpdate(job.Region, peers,
+		func() []messages.Node { return slices.Collect(ring.Handoffs(number)) }, p.shut)
+	p.hash(c, messages.HashOptions{List: job.List}, p.hashing)
+}
+
+// hash looks at the local suffixes and then goes on in state.
+func (p *Partition) hash(c actor.Context, o messages.HashOptions, state func(actor.Context, *answer)) {
+	store, partition := p.deps.Store, p.job.Partition
+	p.state = state
+	p.run(c, p.ctx, func(ctx context.Context) (any, error) { return store.Hashes(ctx, partition, o) })
+}
+
+// hashing waits for the first look at the local suffixes.
+func (p *Partition) hashing(c actor.Context, a *answer) {
+	if a.err != nil {
+		p.brokeDown(c, a.err)
+		return
+	}
+	p.update.Hashed(a.value.(messages.HashReport))
+	p.ask(c)
+}
+
+// ask puts the question to the next peer, or ends the job.
+func (p *Partition) ask(c actor.Context) {
+	node, ok := p.update.Next()
+	if !ok {
+		if p.update.RanOut() {
+			inSwiftsWords(p.event(p.log.Error())).Msgf("Ran out of handoffs while replicating partition %d of policy %d",
+				p.job.Partition.Number, p.job.Partition.Policy)
+		}
+		p.done(c, nil)
+		return
+	}
+	peers, policy, number := p.deps.Peers, p.job.Partition.Policy, p.job.Partition.Number
+	p.node, p.state = node, p.asking
+	p.run(c, p.ctx, func(ctx context.Context) (any, error) { return peers.Hashes(ctx, node, policy, number) })
+}
+
+// asking waits for a peer's suffix hashes.
+func (p *Partition) asking(c actor.Context, a *answer) {
+	if a.err != nil {
+		p.refused(a.err)
+		p.ask(c)
+		return
+	}
+	p.remote = a.value.(messages.Hashes)
+	diff := p.update.Compare(p.remote)
+	if len(diff) == 0 {
+		p.update.Matched()
+		p.ask(c)
+		return
+	}
+	p.hash(c, messages.HashOptions{Recalculate: diff}, p.rehashing)
+}
+
+// refused notes a peer that gave no hashes.
+func (p *Partition) refused(err error) {
+	var status *messages.StatusError
+	switch {
+	case !errors.As(err, &status):
+		p.nodeFailed(err)
+	case status.Status == insufficientStorage:
+		inSwiftsWords(p.event(p.log.Error())).Msgf("%s responded as unmounted", p.node)
+		p.update.Unmounted(p.node)
+	default:
+		inSwiftsWords(p.event(p.log.Error())).Msgf("Invalid response %d from %s", status.Status, p.node)
+		p.update.Failed(p.node)
+	}
+}
+
+// rehashing waits for fresh hashes of the suffixes that differed.
+func (p *Partition) rehashing(c actor.Context, a *answer) {
+	if a.err != nil {
+		p.nodeFailed(a.err)
+		p.ask(c)
+		return
+	}
+	p.update.Recalculated(a.value.(messages.HashReport))
+	p.diff = p.update.Compare(p.remote)
+	if len(p.diff) == 0 {
+		p.update.Matched()
+		p.ask(c)
+		return
+	}
+	p.update.Pushing()
+	transport, job := p.deps.Transport, messages.SyncJob{
+		Partition: p.job.Partition, Region: p.job.Region, Node: p.node, Suffixes: p.diff,
+	}
+	p.state = p.syncing
+	p.run(c, p.ctx, func(ctx context.Context) (any, error) { return transport.Sync(ctx, job) })
+}
+
+// syncing waits for the end of a push.
+func (p *Partition) syncing(c actor.Context, a *answer) {
+	if a.err != nil {
+		p.nodeFailed(a.err)
+	} else {
+		p.update.Pushed(p.node, len(p.diff), a.value.(messages.SyncResult).OK)
+	}
+	p.ask(c)
+}
+
+func (p *Partition) nodeFailed(err error) {
+	p.update.Failed(p.node)
+	inSwiftsWords(p.event(p.log.Error())).Err(err).Msgf("Error syncing with node: %s: %s", p.node, why(err))
+}
+
+// brokeDown ends a job that this node itself could not do.
+func (p *Partition) brokeDown(c actor.Context, err error) {
+	var device *messages.DeviceError
+	var file *messages.NotDirectoryError
+	switch {
+	case errors.As(err, &device):
+		inSwiftsWords(p.event(p.log.Warn())).Msg(device.Message)
+		p.skipped(c, err, p.job.Peers)
+	case errors.As(err, &file):
+		p.skipped(c, err, nil) // the store has told what it did with the file
+	default:
+		inSwiftsWords(p.event(p.log.Error())).Err(err).Msgf("Error syncing partition: %s", why(err))
+		p.update.Broke()
+		p.done(c, err)
+	}
+}
+
+// skipped ends a job that was never attempted; failed are the nodes it counts
+// as failed. Swift: obj/replicator.py replicate.
+func (p *Partition) skipped(c actor.Context, err error, failed []messages.Node) {
+	o := messages.Outcome{Kind: messages.Update, Skipped: true, Err: err, Elapsed: p.elapsed()}
+	if len(failed) > 0 {
+		o.Counts.Failure, o.Failures = len(failed), messages.FailureNodes{}
+		o.Failures.Count(failed...)
+	}
+	c.Request(c.Parent(), &messages.PartitionDone{Outcome: o})
+}
+
+// giveUp reports the job as stuck. What has been done so far counts; the peer in
+// hand, if any, counts as failed.
+func (p *Partition) giveUp(c actor.Context) {
+	p.stuck = true
+	p.cancel()
+	if p.node.Device == "" {
+		p.update.Broke()
+	} else {
+		p.update.Failed(p.node)
+	}
+	p.event(p.log.Error()).Dur("elapsed", p.elapsed()).Msg("job is stuck: " + errStuck.Error())
+	c.Request(c.Parent(), &messages.PartitionStuck{Outcome: p.outcome(fmt.Errorf("%s: %w", p.job.Partition, errStuck))})
+}
+
+func (p *Partition) done(c actor.Context, err error) {
+	c.Request(c.Parent(), &messages.PartitionDone{Outcome: p.outcome(err)})
+}
+
+func (p *Partition) outcome(err error) messages.Outcome {
+	counts, failures := p.update.Result()
+	return messages.Outcome{Kind: messages.Update, Counts: counts, Failures: failures, Elapsed: p.elapsed(), Err: err}
+}
+
+func (p *Partition) elapsed() time.Duration { return p.deps.Clock.Now().Sub(p.begun) }
+
+func (p *Partition) event(e *zerolog.Event) *zerolog.Event {
+	e = e.Str("device", p.job.Partition.Device).Int("policy", p.job.Partition.Policy).Uint32("partition", p.job.Partition.Number)
+	if p.node.Device != "" {
+		e = e.Stringer("peer", p.node)
+	}
+	return e
+}

@@ -1,0 +1,256 @@
+package actors
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/rs/zerolog"
+
+	"understudy/messages"
+)
+
+// Recorder is the one owner of the engine's numbers. Devices tell it what they
+// do; it speaks for the node: the lines of a pass, the recon cache, snapshots.
+//
+// A round begins with the first pass that begins while none is open, and ends
+// when every device has ended a pass that it began in the round. In it each disk
+// goes through its own cycle; a round is what Swift calls a replication pass.
+type Recorder struct {
+	life
+	errand // writing the recon cache
+	opts   *Options
+	log    zerolog.Logger
+	view   *messages.View
+	disks  map[string]*disk    // of this node
+	round  *round              // nil between two rounds
+	rounds int                 // complete ones
+	beat   func() bool         // stops the heartbeat timer
+	todo   []map[string]any    // recon entries waiting for the one that is being written
+	ended  *messages.RoundDone // a finished round whose recon entries are not all written
+}
+
+// disk is what is known of one device.
+type disk struct {
+	messages.DeviceSnapshot
+	begun time.Time       // of the running or last pass
+	round *round          // in which the running pass began, nil when none runs
+	whole *messages.Stats // numbers of the last pass that was reported, nil before the first
+	spent time.Duration   // of that pass
+	ended time.Time       // of that pass
+}
+
+// round is one go through all devices.
+type round struct {
+	begun   time.Time
+	waiting map[string]bool // devices whose pass is still to end
+	stats   messages.Stats  // everything since the round began, for the lines
+	jobs    int
+	times   []time.Duration
+	said    int // jobs attempted when the last lines were logged
+}
+
+// heartbeat makes the recorder log its lines. Sender: its own timer.
+type heartbeat struct{}
+
+// IgnoreDeadLetterLogging: the recorder may have ended meanwhile.
+func (*heartbeat) IgnoreDeadLetterLogging() {}
+
+// reconTimeout bounds one write of the recon cache: its lock waits for 2 s.
+const reconTimeout = 10 * time.Second
+
+func recorderProps(e *engine, view *messages.View) *actor.Props {
+	return e.props(func() actor.Actor {
+		return &Recorder{
+			life: newLife(), errand: errand{deps: e.deps, timeout: reconTimeout},
+			opts: e.opts, log: e.deps.Log, view: view, disks: map[string]*disk{},
+		}
+	})
+}
+
+// Receive implements actor.Actor.
+func (r *Recorder) Receive(c actor.Context) {
+	switch m := c.Message().(type) {
+	case *messages.DevicesChanged:
+		r.devicesChanged(c, m.Devices)
+	case *messages.RingsChanged:
+		r.view = m.View
+	case *messages.PassStarted:
+		r.passStarted(c, m)
+	case *messages.JobDone:
+		r.jobDone(m)
+	case *messages.PassDone:
+		r.passDone(c, m)
+	case *messages.DeviceState:
+		r.state(m)
+	case *messages.GetSnapshot:
+		c.Respond(r.snapshot())
+	case *heartbeat:
+		if r.round != nil {
+			r.sayProgress()
+			r.startHeartbeat(c)
+		}
+	case *answer:
+		if r.back(m) {
+			r.written(c, m.err)
+		}
+	case *overdue:
+		if r.late(m) {
+			r.out = false // write it off: the next entries go their own way
+			r.written(c, errStuck)
+		}
+	case *actor.Stopping:
+		r.drop()
+		r.stopHeartbeat()
+	}
+}
+
+// devicesChanged keeps a record for each device of this node. With none at all a
+// round is over as soon as it has begun.
+func (r *Recorder) devicesChanged(c actor.Context, names []string) {
+	var left []string
+	for name := range r.disks {
+		if !slices.Contains(names, name) {
+			left = append(left, name)
+			delete(r.disks, name)
+		}
+	}
+	for _, name := range names {
+		if r.disks[name] == nil {
+			r.disks[name] = &disk{DeviceSnapshot: messages.DeviceSnapshot{Device: name, State: messages.StateResting, Since: r.now()}}
+			if r.round != nil {
+				r.round.waiting[name] = true
+			}
+		}
+	}
+	if r.opts.PerDisk && len(left) > 0 {
+		r.forget(c, left)
+	}
+	if r.round == nil && len(names) == 0 {
+		r.openRound(c, r.now())
+	}
+	if r.round != nil {
+		for _, name := range left {
+			delete(r.round.waiting, name)
+		}
+		r.closeRound(c)
+	}
+}
+
+func (r *Recorder) passStarted(c actor.Context, m *messages.PassStarted) {
+	d := r.disks[m.Device]
+	if d == nil {
+		return // dismissed meanwhile
+	}
+	if r.round == nil {
+		r.openRound(c, m.At)
+	}
+	d.begun, d.round, d.Jobs, d.Done, d.Cut = m.At, r.round, m.Jobs, 0, ""
+	d.Stats = messages.Stats{}
+	r.round.jobs += m.Jobs
+	r.add(d, messages.Stats{Counts: m.Counts, FailureNodes: m.Failures})
+}
+
+func (r *Recorder) jobDone(m *messages.JobDone) {
+	d := r.disks[m.Device]
+	if d == nil {
+		return
+	}
+	d.Done++
+	r.add(d, messages.Stats{Counts: m.Outcome.Counts, FailureNodes: m.Outcome.Failures})
+	if r.round != nil && !m.Outcome.Skipped {
+		r.round.times = append(r.round.times, m.Outcome.Elapsed)
+	}
+}
+
+func (r *Recorder) add(d *disk, s messages.Stats) {
+	d.Stats.Add(s)
+	if r.round != nil {
+		r.round.stats.Add(s)
+	}
+}
+
+func (r *Recorder) passDone(c actor.Context, m *messages.PassDone) {
+	d := r.disks[m.Device]
+	if d == nil {
+		return
+	}
+	if r.round == nil && d.round == nil {
+		r.openRound(c, r.now()) // a device that crashed before its pass had begun
+	}
+	if r.round != nil && (d.round == nil || d.round == r.round) {
+		delete(r.round.waiting, m.Device)
+	}
+	d.round = nil
+	d.Handoffs, d.Cut = m.Handoffs, m.Cut
+	if m.Cut == "" {
+		d.Passes++
+	}
+	if m.Handoffs > 0 {
+		r.log.Warn().Str("device", m.Device).Int("handoffs", m.Handoffs).
+			Msg("handoff partitions found and left untouched: this version does not move them yet")
+	}
+	stats := d.Stats
+	d.whole, d.ended = &stats, r.now()
+	if !d.begun.IsZero() {
+		d.spent = d.ended.Sub(d.begun)
+	}
+	if r.opts.PerDisk {
+		r.publishDisk(c, d)
+	}
+	r.closeRound(c)
+}
+
+func (r *Recorder) state(m *messages.DeviceState) {
+	d := r.disks[m.Device]
+	if d == nil {
+		return
+	}
+	d.State, d.Since = m.State, r.now()
+	if m.State == messages.StateBackingOff {
+		d.Restarts++
+	}
+}
+
+func (r *Recorder) snapshot() *messages.Snapshot {
+	s := &messages.Snapshot{At: r.now(), Rounds: r.rounds}
+	for _, d := range r.disks {
+		one := d.DeviceSnapshot
+		one.Stats = messages.Stats{}
+		one.Stats.Add(d.Stats) // a copy of the map, too
+		s.Devices = append(s.Devices, one)
+	}
+	slices.SortFunc(s.Devices, func(a, b messages.DeviceSnapshot) int {
+		if a.Device < b.Device {
+			return -1
+		}
+		return 1
+	})
+	return s
+}
+
+func (r *Recorder) now() time.Time { return r.deps.Clock.Now() }
+
+// write merges entries into the recon cache, after those that wait already.
+func (r *Recorder) write(c actor.Context, entries map[string]any) {
+	r.todo = append(r.todo, entries)
+	r.writeNext(c)
+}
+
+func (r *Recorder) writeNext(c actor.Context) {
+	if r.out || len(r.todo) == 0 {
+		return
+	}
+	recon, entries := r.deps.Recon, r.todo[0]
+	r.todo = r.todo[1:]
+	r.run(c, r.ctx, func(ctx context.Context) (any, error) { return nil, recon.Update(ctx, entries) })
+}
+
+func (r *Recorder) written(c actor.Context, err error) {
+	if err != nil {
+		inSwiftsWords(r.log.Error()).Err(err).Msgf("Exception dumping recon cache: %s", why(err))
+	}
+	r.writeNext(c)
+	r.announce(c)
+}

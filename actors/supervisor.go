@@ -1,0 +1,217 @@
+package actors
+
+import (
+	"slices"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/rs/zerolog"
+
+	"understudy/internal/plan"
+	"understudy/messages"
+)
+
+// Supervisor is the root of the engine's tree. It owns the daemon's life: it
+// gives birth to the budget, the recorder, the ring watcher and one device actor
+// a disk, replaces those that crash, follows ring changes, and tells when a run
+// in script mode is over.
+type Supervisor struct {
+	life
+	e        *engine
+	log      zerolog.Logger
+	view     *messages.View
+	wiring   messages.Wiring
+	watcher  *actor.PID
+	devices  map[string]*actor.PID  // by device name; nil while backing off
+	names    map[string]string      // PID → device name
+	crashes  map[string]int         // in a row, by role or device name
+	restarts map[string]int         // ever, by device name
+	timers   map[string]func() bool // stops the wait of what is backing off
+}
+
+// The names of the supervisor's own helpers, as crash keys; a device cannot have
+// them, for its name is a plain file name.
+const (
+	roleBudget   = "/budget"
+	roleRecorder = "/recorder"
+	roleWatcher  = "/rings"
+)
+
+// rebirth brings a crashed actor back. Sender: the supervisor's own timer.
+type rebirth struct{ who string }
+
+// IgnoreDeadLetterLogging: the supervisor may have ended meanwhile.
+func (*rebirth) IgnoreDeadLetterLogging() {}
+
+func newSupervisor(e *engine, first *messages.View) *Supervisor {
+	return &Supervisor{
+		life: newLife(), e: e, log: e.deps.Log, view: first,
+		devices: map[string]*actor.PID{}, names: map[string]string{},
+		crashes: map[string]int{}, restarts: map[string]int{}, timers: map[string]func() bool{},
+	}
+}
+
+// Receive implements actor.Actor.
+func (s *Supervisor) Receive(c actor.Context) {
+	switch m := c.Message().(type) {
+	case *actor.Started:
+		s.start(c)
+	case *messages.RingsChanged:
+		s.ringsChanged(c, m)
+	case *messages.RoundDone:
+		s.roundDone(c, m)
+	case *messages.GetSnapshot:
+		c.Forward(s.wiring.Recorder)
+	case *actor.Terminated:
+		s.gone(c, m.Who)
+	case *rebirth:
+		s.bear(c, m.who)
+	case *actor.Stopping:
+		for _, stop := range s.timers {
+			stop()
+		}
+	}
+}
+
+func (s *Supervisor) start(c actor.Context) {
+	s.wiring.Budget = c.SpawnPrefix(budgetProps(s.e), "budget-")
+	s.wiring.Recorder = c.SpawnPrefix(recorderProps(s.e, s.view), "recorder-")
+	s.watcher = c.SpawnPrefix(ringWatcherProps(s.e, s.view), "rings-")
+	s.settle(c)
+	if s.e.opts.Ready != nil {
+		s.e.opts.Ready()
+	}
+}
+
+// settle makes the device actors match the rings.
+func (s *Supervisor) settle(c actor.Context) {
+	var names []string
+	for _, name := range plan.LocalDevices(s.view) {
+		if s.e.opts.Only.device(name) {
+			names = append(names, name)
+		}
+	}
+	c.Request(s.wiring.Recorder, &messages.DevicesChanged{Devices: names})
+	for name := range s.devices {
+		if !slices.Contains(names, name) {
+			s.dismiss(c, name)
+		}
+	}
+	for _, name := range names {
+		if _, known := s.devices[name]; !known {
+			s.spawnDevice(c, name)
+		}
+	}
+}
+
+func (s *Supervisor) spawnDevice(c actor.Context, name string) {
+	pid := c.SpawnPrefix(deviceProps(s.e, name, s.view, s.wiring), "device-"+name+"-")
+	s.devices[name], s.names[pid.Id] = pid, name
+	c.Request(pid, &messages.StartPass{})
+}
+
+// dismiss lets a device go that no ring names any more.
+func (s *Supervisor) dismiss(c actor.Context, name string) {
+	if pid := s.devices[name]; pid != nil {
+		delete(s.names, pid.Id)
+		c.Stop(pid)
+	}
+	delete(s.devices, name)
+	if stop := s.timers[name]; stop != nil {
+		stop()
+		delete(s.timers, name)
+	}
+	s.log.Info().Str("device", name).Msg("device left the ring")
+}
+
+func (s *Supervisor) ringsChanged(c actor.Context, m *messages.RingsChanged) {
+	s.view = m.View
+	s.log.Info().Uint64("version", m.View.Version).Msg("rings changed")
+	c.Request(s.wiring.Recorder, m)
+	s.settle(c)
+	for _, pid := range s.devices {
+		if pid != nil {
+			c.Request(pid, m)
+		}
+	}
+}
+
+// roundDone forgives those that did not crash again, and ends a run in script
+// mode.
+func (s *Supervisor) roundDone(c actor.Context, m *messages.RoundDone) {
+	for who := range s.crashes {
+		if !slices.Contains(m.Cut, who) {
+			delete(s.crashes, who)
+		}
+	}
+	if s.e.opts.Once {
+		c.ActorSystem().EventStream.Publish(&messages.RunDone{Stats: m.Stats})
+	}
+}
+
+// gone sees one of the children end. Its successor is born after a wait that
+// grows with each crash in a row.
+func (s *Supervisor) gone(c actor.Context, who *actor.PID) {
+	if s.stopping {
+		return
+	}
+	name, device := s.names[who.Id]
+	switch {
+	case device:
+		delete(s.names, who.Id)
+		s.devices[name] = nil
+		s.restarts[name]++
+		c.Request(s.wiring.Recorder, &messages.DeviceState{Device: name, State: messages.StateBackingOff})
+		c.Request(s.wiring.Recorder, &messages.PassDone{Device: name, Cut: "device actor crashed"})
+	case who.Equal(s.wiring.Budget):
+		name = roleBudget
+	case who.Equal(s.wiring.Recorder):
+		if s.e.opts.Once {
+			panic(Fatal{errRecorderLost}) // nobody would notice the end of the run
+		}
+		name = roleRecorder
+	case who.Equal(s.watcher):
+		name = roleWatcher
+	default:
+		return // a dismissed device
+	}
+	if device && s.e.opts.Once {
+		return // its pass is over; script mode gives no second one
+	}
+	s.crashes[name]++
+	wait := plan.Backoff(s.crashes[name], rebirthLeast, rebirthMost, float64(s.e.deps.Rand.IntN(1000))/1000)
+	s.log.Error().Str("actor", who.Id).Int("crashes", s.crashes[name]).Dur("wait", wait).Msg("actor crashed, a successor will be born")
+	self, root := c.Self(), c.ActorSystem().Root
+	s.timers[name] = s.e.deps.Clock.AfterFunc(wait, func() { root.Send(self, &rebirth{name}) })
+}
+
+// bear brings a successor into the world and tells it and the others about it.
+func (s *Supervisor) bear(c actor.Context, who string) {
+	delete(s.timers, who)
+	if s.stopping {
+		return
+	}
+	switch who {
+	case roleBudget:
+		s.wiring.Budget = c.SpawnPrefix(budgetProps(s.e), "budget-")
+		s.rewire(c)
+	case roleRecorder:
+		s.wiring.Recorder = c.SpawnPrefix(recorderProps(s.e, s.view), "recorder-")
+		s.settle(c)
+		s.rewire(c)
+	case roleWatcher:
+		s.watcher = c.SpawnPrefix(ringWatcherProps(s.e, s.view), "rings-")
+	default:
+		if _, wanted := s.devices[who]; wanted {
+			s.spawnDevice(c, who)
+		}
+	}
+}
+
+func (s *Supervisor) rewire(c actor.Context) {
+	for _, pid := range s.devices {
+		if pid != nil {
+			w := s.wiring
+			c.Request(pid, &w)
+		}
+	}
+}
