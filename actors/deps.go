@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
 	"github.com/rs/zerolog"
 
 	"understudy/messages"
@@ -12,7 +13,7 @@ import (
 // Deps is everything the actors use of the world. Nothing else in this package
 // reads a clock, draws a random number, opens a file, dials a peer, starts a
 // process or starts a goroutine, so that the whole engine also runs in virtual
-// time. All fields are required.
+// time. All fields but the last are required.
 type Deps struct {
 	Clock     Clock
 	Rand      Rand
@@ -23,6 +24,10 @@ type Deps struct {
 	Transport Transport
 	Recon     Recon
 	Log       zerolog.Logger // its writer must not block
+
+	// Middleware runs in every actor after the guard, for experiments that disturb
+	// messages. It may be nil.
+	Middleware []actor.ReceiverMiddleware
 }
 
 // Clock tells the time and calls back later. AfterFunc's function runs on a

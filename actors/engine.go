@@ -16,7 +16,7 @@ type engine struct {
 func (e *engine) props(produce actor.Producer) *actor.Props {
 	return actor.PropsFromProducer(produce,
 		actor.WithSupervisor(stopOrEscalate{}),
-		actor.WithReceiverMiddleware(guard(e.deps.Log)))
+		actor.WithReceiverMiddleware(append([]actor.ReceiverMiddleware{guard(e.deps.Log)}, e.deps.Middleware...)...))
 }
 
 // SupervisorProps are the properties of the root of the tree. A host program

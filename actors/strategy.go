@@ -33,11 +33,12 @@ func (stopOrEscalate) HandleFailure(s *actor.ActorSystem, parent actor.Superviso
 
 // Guardian is the strategy above a supervisor that stands alone: it reports why
 // the supervisor failed and stops it. It must not panic or escalate, which would
-// end the process in the middle of its work.
+// end the process in the middle of its work. Use it by pointer: the library keeps
+// guardians in a map.
 type Guardian struct{ Report func(error) }
 
 // HandleFailure implements actor.SupervisorStrategy.
-func (g Guardian) HandleFailure(_ *actor.ActorSystem, parent actor.Supervisor, child *actor.PID,
+func (g *Guardian) HandleFailure(_ *actor.ActorSystem, parent actor.Supervisor, child *actor.PID,
 	_ *actor.RestartStatistics, reason, _ any,
 ) {
 	err, ok := reason.(error)
