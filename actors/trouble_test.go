@@ -151,17 +151,17 @@ func TestDeviceCrashLoopBacksOff(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		sick := w.device("d0")
 		w.mu.Lock()
-		births := slices.Clone(births)
+		born := slices.Clone(births)
 		w.mu.Unlock()
-		if sick.State != messages.StateBackingOff || sick.Restarts != len(births) {
-			t.Errorf("%d births, device %+v", len(births), sick)
+		if sick.State != messages.StateBackingOff || sick.Restarts != len(born) {
+			t.Errorf("%d births, device %+v", len(born), sick)
 		}
 		if w.device("d1").Passes < 10 {
 			t.Error("the other disk was disturbed")
 		}
 		for i, least := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60} {
 			least *= time.Second
-			if wait := births[i+1].Sub(births[i]); wait < least || wait > least+least/4 {
+			if wait := born[i+1].Sub(born[i]); wait < least || wait > least+least/4 {
 				t.Errorf("wait %d was %v, want %v to %v", i+1, wait, least, least+least/4)
 			}
 		}
