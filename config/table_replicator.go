@@ -1,0 +1,200 @@
+package config
+
+const (
+	maxPort   = 65535
+	maxJobs   = 1 << 16
+	maxBuffer = 1 << 30 // bytes
+)
+
+// Swift: obj/replicator.py ObjectReplicator.__init__, common/daemon.py run_daemon.
+
+var nodeOptions = []Option{
+	{
+		Name: "devices", Group: "The node", Scope: Both, Kind: Path, Default: "/srv/node",
+		Meaning: "Directory that holds the devices, one directory each.",
+		field:   func(c *Config) any { return &c.Devices },
+	},
+	{
+		Name: "mount_check", Group: "The node", Scope: Both, Kind: Bool, Default: "true",
+		Meaning: "A device must be a mount point.",
+		field:   func(c *Config) any { return &c.MountCheck },
+	},
+	{
+		Name: "swift_dir", Group: "The node", Scope: Both, Kind: Path, Default: "/etc/swift",
+		Meaning: "Directory of the ring files. swift.conf is not looked for here.",
+		field:   func(c *Config) any { return &c.SwiftDir },
+	},
+	{
+		Name: "bind_ip", Group: "The node", Scope: Both, Kind: Text, Default: "0.0.0.0",
+		Meaning: "Tells which devices of the ring are local, unless ring_ip is set; 0.0.0.0 is every address of the machine.",
+		field:   func(c *Config) any { return &c.BindIP },
+	},
+	{
+		Name: "ring_ip", Group: "The node", Scope: Both, Kind: Text, Unset: "bind_ip",
+		Meaning: "Tells which devices of the ring are local, in place of bind_ip.",
+		field:   func(c *Config) any { return &c.RingIP },
+	},
+	{
+		Name: "servers_per_port", Group: "The node", Scope: Both, Kind: Int, Default: "0", emptyIsDefault: true,
+		Meaning: "Not 0: the port does not matter for which devices are local.",
+		field:   func(c *Config) any { return &c.ServersPerPort },
+	},
+	{
+		Name: "bind_port", Group: "The node", Scope: Both, Kind: Int, Default: "6200", valid: between(0, maxPort),
+		Meaning: "A local device has this replication port. Not read when servers_per_port is set.",
+		field:   func(c *Config) any { return &c.BindPort },
+		when:    func(c *Config) bool { return c.ServersPerPort == 0 },
+	},
+	{
+		Name: "user", Group: "The node", Scope: Both, Kind: Text, Default: "swift",
+		Meaning: "User to become when started by root.",
+		field:   func(c *Config) any { return &c.User },
+	},
+	{
+		Name: "nice_priority", Group: "The node", Scope: Both, Kind: Text, Unset: "left alone",
+		Meaning: "Scheduling priority, -20 to 19.",
+	},
+	{
+		Name: "ionice_class", Group: "The node", Scope: Both, Kind: Text, Unset: "left alone",
+		Meaning: "IOPRIO_CLASS_RT, IOPRIO_CLASS_BE or IOPRIO_CLASS_IDLE.",
+	},
+	{
+		Name: "ionice_priority", Group: "The node", Scope: Both, Kind: Text, Default: "0",
+		Meaning: "Level within ionice_class, 0 to 7. Not read when ionice_class is unset.",
+	},
+	{
+		Name: "eventlet_debug", Group: "The node", Scope: Both, Kind: Bool, Default: "no", Effect: NoEffect,
+		Meaning: "Python's business.",
+	},
+	{
+		Name: "vm_test_mode", Group: "The node", Scope: Replicator, Kind: Text, Unset: "unset", Effect: NoEffect,
+		Meaning: "Removed from Swift long ago.",
+	},
+}
+
+var passOptions = []Option{
+	{
+		Name: "concurrency", Group: "Passes", Scope: Replicator, Kind: Int, Default: "1", valid: between(1, maxJobs),
+		Meaning: "Jobs at a time, for each of the workers.",
+		field:   func(c *Config) any { return &c.Concurrency },
+	},
+	{
+		Name: "replicator_workers", Group: "Passes", Scope: Replicator, Kind: Int, Default: "0", Effect: Differs,
+		Meaning: "There is one process whatever the number; it runs concurrency × max(1, replicator_workers) jobs at a time, and every disk works by itself.",
+		field:   func(c *Config) any { return &c.ReplicatorWorkers },
+		valid: func(v float64) string {
+			if v > maxJobs {
+				return between(0, maxJobs)(v)
+			}
+			return ""
+		},
+	},
+	{
+		Name: "interval", Group: "Passes", Scope: Replicator, Kind: Seconds, Default: "30", emptyIsDefault: true, valid: atLeast(0),
+		Meaning: "Rest between two passes of a disk. Empty: run_pause, or the default.",
+		field:   func(c *Config) any { return &c.Interval },
+	},
+	{
+		Name: "run_pause", Group: "Passes", Scope: Replicator, Kind: Seconds, Unset: "unset",
+		Meaning: "Old name of interval: used, with a warning, when interval is unset or empty.",
+	},
+	{
+		Name: "daemonize", Group: "Passes", Scope: Replicator, Kind: Bool, Default: "true",
+		Meaning: "False: one pass, then exit, as with --once.",
+		field:   func(c *Config) any { return &c.Daemonize },
+	},
+	{
+		Name: "stats_interval", Group: "Passes", Scope: Replicator, Kind: Seconds, Default: "300", valid: atLeast(0),
+		Meaning: "Time between two progress lines in the log.",
+		field:   func(c *Config) any { return &c.StatsInterval },
+	},
+	{
+		Name: "ring_check_interval", Group: "Passes", Scope: Replicator, Kind: Seconds, Default: "15", valid: atLeast(0),
+		Meaning: "Least time between two looks at the ring files.",
+		field:   func(c *Config) any { return &c.RingCheckInterval },
+	},
+	{
+		Name: "lockup_timeout", Group: "Passes", Scope: Replicator, Kind: Seconds, Default: "1800", Effect: Differs, valid: above(0),
+		Meaning: "Swift ignores it. Here it is for each job: one that takes longer is written off and its slot goes to another disk.",
+		field:   func(c *Config) any { return &c.LockupTimeout },
+	},
+	{
+		Name: "handoffs_first", Group: "Passes", Scope: Replicator, Kind: Bool, Default: "false", Effect: NotYet,
+		Meaning: "Revert handoffs before anything else. Handoffs are recognised and left untouched in this version.",
+		field:   func(c *Config) any { return &c.HandoffsFirst },
+	},
+	{
+		Name: "handoff_delete", Group: "Passes", Scope: Replicator, Kind: AutoInt, Default: "auto", Effect: NotYet, valid: atLeast(0),
+		Meaning: "Copies that must be in place before a handoff is removed; auto is all. Handoffs are recognised and left untouched in this version.",
+		field:   func(c *Config) any { return &c.HandoffDelete },
+	},
+	{
+		Name: "recon_cache_path", Group: "Passes", Scope: Replicator, Kind: Path, Default: "/var/cache/swift",
+		Meaning: "Directory of object.recon.",
+		field:   func(c *Config) any { return &c.ReconCachePath },
+	},
+}
+
+var transferOptions = []Option{
+	{
+		Name: "sync_method", Group: "Transfers", Scope: Replicator, Kind: Text, Default: "rsync", emptyIsDefault: true,
+		Meaning: "rsync. With ssync this version refuses to start.",
+		words:   []string{"rsync", "ssync"},
+		field:   func(c *Config) any { return &c.SyncMethod },
+	},
+	{
+		Name: "rsync_timeout", Group: "Transfers", Scope: Replicator, Kind: WholeSeconds, Default: "900", valid: atLeast(0),
+		Meaning: "Longest time that one rsync may run.",
+		field:   func(c *Config) any { return &c.Rsync.Timeout },
+	},
+	{
+		Name: "rsync_io_timeout", Group: "Transfers", Scope: Replicator, Kind: Text, Default: "30",
+		Meaning: "Handed to rsync as it is: --timeout and --contimeout.",
+		field:   func(c *Config) any { return &c.Rsync.IOTimeout },
+	},
+	{
+		Name: "rsync_bwlimit", Group: "Transfers", Scope: Replicator, Kind: Text, Default: "0",
+		Meaning: "Handed to rsync as it is: --bwlimit.",
+		field:   func(c *Config) any { return &c.Rsync.BWLimit },
+	},
+	{
+		Name: "rsync_compress", Group: "Transfers", Scope: Replicator, Kind: Bool, Default: "no",
+		Meaning: "Compress transfers to other regions.",
+		field:   func(c *Config) any { return &c.Rsync.Compress },
+	},
+	{
+		Name: "rsync_module", Group: "Transfers", Scope: Replicator, Kind: Text, Default: "{replication_ip}::object",
+		Meaning: "Template of rsync's destination. Slashes at the end are dropped; empty is the default.",
+		field:   func(c *Config) any { return &c.Rsync.Module },
+	},
+	{
+		Name: "log_rsync_transfers", Group: "Transfers", Scope: Replicator, Kind: Bool, Default: "true",
+		Meaning: "Log each file that rsync sends.",
+		field:   func(c *Config) any { return &c.Rsync.LogTransfers },
+	},
+	{
+		Name: "rsync_error_log_line_length", Group: "Transfers", Scope: Replicator, Kind: Int, Default: "0", valid: atLeast(0),
+		Meaning: "Cut log lines about a failed rsync to this many characters; 0 is no limit.",
+		field:   func(c *Config) any { return &c.Rsync.ErrorLogLineLength },
+	},
+	{
+		Name: "conn_timeout", Group: "Transfers", Scope: Replicator, Kind: Seconds, Default: "0.5", valid: atLeast(0),
+		Meaning: "Time to connect to a peer and send it a REPLICATE request.",
+		field:   func(c *Config) any { return &c.ConnTimeout },
+	},
+	{
+		Name: "http_timeout", Group: "Transfers", Scope: Replicator, Kind: WholeSeconds, Default: "60", valid: atLeast(0),
+		Meaning: "Time for a peer to answer a REPLICATE request.",
+		field:   func(c *Config) any { return &c.HTTPTimeout },
+	},
+	{
+		Name: "node_timeout", Group: "Transfers", Scope: Replicator, Kind: Seconds, Default: "10", Effect: NoEffect, valid: atLeast(0),
+		Meaning: "Used with sync_method = ssync only.",
+		field:   func(c *Config) any { return &c.NodeTimeout },
+	},
+	{
+		Name: "network_chunk_size", Group: "Transfers", Scope: Both, Kind: Int, Default: "65536", Effect: NoEffect, valid: between(1, maxBuffer),
+		Meaning: "Used with sync_method = ssync only.",
+		field:   func(c *Config) any { return &c.NetworkChunkSize },
+	},
+}
