@@ -1,0 +1,154 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+)
+
+// command prepares a program that sees the cluster's etc folder as /etc/swift. The
+// shell and unshare exec, so that the pid is the program's own; it leads a process
+// group, so that it can be stopped with its children.
+func (c *Cluster) command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	argv := append([]string{
+		"-m", "--propagation", "private", "sh", "-c",
+		`mount --bind "$0" /etc/swift && exec "$@"`, c.path("etc"), name,
+	}, args...)
+	cmd := exec.CommandContext(ctx, "unshare", argv...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = 10 * time.Second
+	return cmd
+}
+
+// process is a daemon of the cluster.
+type process struct {
+	name   string
+	cmd    *exec.Cmd
+	output string // path of its stdout and stderr
+	done   chan struct{}
+	err    error // of the exit; read after done
+}
+
+func (c *Cluster) start(name string, argv ...string) (*process, error) {
+	p := &process{name: name, output: c.path("run/" + name + ".out"), done: make(chan struct{})}
+	out, err := os.Create(p.output)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	defer out.Close()
+	p.cmd = c.command(context.Background(), argv[0], argv[1:]...)
+	p.cmd.Stdout, p.cmd.Stderr = out, out
+	if err := p.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	go func() {
+		p.err = p.cmd.Wait()
+		close(p.done)
+	}()
+	c.mu.Lock()
+	c.live = append(c.live, p)
+	c.mu.Unlock()
+	return p, c.keeper.watch(p.cmd.Process.Pid)
+}
+
+// stop ends a process with its children: TERM, and KILL when that does not help.
+func (p *process) stop() {
+	if p == nil {
+		return
+	}
+	group := -p.cmd.Process.Pid
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		if err := syscall.Kill(group, signal); errors.Is(err, syscall.ESRCH) {
+			break
+		}
+		select {
+		case <-p.done:
+			// Children that ignored TERM are still in the group.
+			_ = syscall.Kill(group, syscall.SIGKILL)
+			return
+		case <-time.After(5 * time.Second):
+		}
+	}
+	<-p.done
+}
+
+// ended explains why a process is gone, with the end of its output.
+func (p *process) ended() error {
+	out, err := os.ReadFile(p.output)
+	if err != nil {
+		out = []byte(err.Error())
+	}
+	return fmt.Errorf("%s ended early (%v): %s", p.name, p.err, lastBytes(out, 2000))
+}
+
+func lastBytes(b []byte, n int) []byte {
+	if len(b) > n {
+		return b[len(b)-n:]
+	}
+	return b
+}
+
+// keeper is a small shell that kills what is left of the cluster when the test
+// process dies without having stopped it: then its standard input closes.
+type keeper struct {
+	cmd   *exec.Cmd
+	stdin io.WriteCloser
+	pids  *os.File
+}
+
+func newKeeper(pidFile string) (*keeper, error) {
+	f, err := os.Create(pidFile)
+	if err != nil {
+		return nil, fmt.Errorf("start the keeper: %w", err)
+	}
+	k := &keeper{pids: f}
+	k.cmd = exec.Command("sh", "-c", `read -r word; [ "$word" = released ] && exit
+while read -r pid; do kill -KILL -- "-$pid" 2>/dev/null; done <"$0"`, pidFile)
+	k.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if k.stdin, err = k.cmd.StdinPipe(); err != nil {
+		return nil, fmt.Errorf("start the keeper: %w", err)
+	}
+	if err := k.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start the keeper: %w", err)
+	}
+	return k, nil
+}
+
+func (k *keeper) watch(pid int) error {
+	if _, err := fmt.Fprintln(k.pids, pid); err != nil {
+		return fmt.Errorf("tell the keeper: %w", err)
+	}
+	return nil
+}
+
+func (k *keeper) release() {
+	if k == nil {
+		return
+	}
+	_, _ = io.WriteString(k.stdin, "released\n")
+	k.stdin.Close()
+	_ = k.cmd.Wait()
+	k.pids.Close()
+}
+
+// runHelper runs lab.py and returns its standard output.
+func (c *Cluster) runHelper(ctx context.Context, name string, in []byte) ([]byte, error) {
+	script := c.path("run/lab.py")
+	if err := os.WriteFile(script, labScript, 0o644); err != nil {
+		return nil, fmt.Errorf("write lab.py: %w", err)
+	}
+	cmd := c.command(ctx, "/usr/bin/python3", script, name)
+	var out, fail bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(in), &out, &fail
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("run lab.py %s: %w: %s", name, err, lastBytes(fail.Bytes(), 4000))
+	}
+	return out.Bytes(), nil
+}
