@@ -94,12 +94,10 @@ func (consoleForm) render(en entry, worst severity) ([]byte, bool) {
 	return fmt.Appendf(nil, "%s %-8s %s\n", en.at.UTC().Format("15:04:05.000"), e.severity, text), true
 }
 
-// jsonForm is zerolog's JSON with the time in front and without the marker. A
-// quote inside a string is escaped, so that the marker is found nowhere else.
+// jsonForm is zerolog's JSON with the time in front and without the marker.
 type jsonForm struct{}
 
 var (
-	marker      = []byte(`"swift":true`)
 	timeKey     = []byte(`"time":`)
 	emptyObject = []byte("{}\n")
 )
@@ -108,15 +106,21 @@ func (jsonForm) render(en entry, worst severity) ([]byte, bool) {
 	if e := en.event(); e.severity > worst {
 		return nil, false
 	}
-	p := en.json
-	if bytes.Contains(p, marker) {
-		p = bytes.Replace(p, append([]byte{','}, marker...), nil, 1)
-		p = bytes.Replace(p, append(bytes.Clone(marker), ','), nil, 1)
-		p = bytes.Replace(p, marker, nil, 1)
-	}
+	p := withoutMarker(en.json)
 	if bytes.Contains(p, timeKey) || !bytes.HasPrefix(p, []byte("{")) || bytes.Equal(p, emptyObject) {
 		return p, true
 	}
 	line := fmt.Appendf(nil, `{"time":%q,`, en.at.UTC().Format(time.RFC3339Nano))
 	return append(line, p[1:]...), true
+}
+
+// withoutMarker relies on zerolog's spelling. Quotes inside a string are escaped,
+// so a brace or comma before the marker's first quote means that it is a key.
+func withoutMarker(p []byte) []byte {
+	for _, m := range [][2]string{{`,"swift":true`, ``}, {`{"swift":true,`, `{`}, {`{"swift":true}`, `{}`}} {
+		if bytes.Contains(p, []byte(m[0])) {
+			return bytes.Replace(p, []byte(m[0]), []byte(m[1]), 1)
+		}
+	}
+	return p
 }
