@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -38,25 +39,21 @@ type stockResult struct {
 	Started *stockStart `json:"started"`
 }
 
-func stockCases(conf string) []stockCase {
-	lines := [][]string{
-		{}, {"-h"}, {"--help"}, {"--he"}, {"-oh"}, {"-vho"}, {conf, "-h"}, {"-x", "-h"}, {"-h", "-x"},
-		{"--help=5"}, {"--once=1"}, {"--o=1"}, {"--verbose="}, {"--x"}, {"--x=1"}, {"--"}, {"--=x"}, {"---"},
-		{"--p"}, {"--p=1"}, {"--pa"}, {"--po", "1"}, {"--d"}, {"--devices"}, {"--devi"}, {"-d"}, {"-od"}, {"-p"}, {"-i"},
-		{"-x"}, {"-ox"}, {"-xo"}, {"-v-"}, {"-o", "-é"}, {"-\xff"}, {"--\xc3\xa9t\xff"}, {"-1"}, {"-"}, {""},
-		{"/no/such/file"}, {"//no/such"}, {"///no/such"}, {"no/../such"}, {"once"}, {"-o", "--", "-x"}, {"--", "--help"},
-		{conf}, {conf, "once"}, {conf, "verbose"}, {conf, "once", "verbose"}, {"-o", conf, "-v"}, {"-ov", conf}, {conf, "twice", "once", "x"},
-		{conf, "help"}, {conf, "--", "-o", "--once", "once"}, {conf, "devices"}, {conf, "partitions", "-p", "1"}, {conf, "policies"},
-		{conf, "-od", "sda"}, {conf, "-odsda"}, {conf, "-d=sda"}, {conf, "--devices=sda,sdb"}, {conf, "--devi", "sda , ,sdb,"}, {conf, "--dev=a=b"},
-		{conf, "-d", "--once"}, {conf, "-d", "-d", "-o"}, {conf, "-d", ""}, {conf, "--devices="}, {conf, "-d", "a", "-d", "b"},
-		{conf, "-p", "1,2, 3 ,,4"}, {conf, "-p", "+5"}, {conf, "-p", "1_000"}, {conf, "-p", "1__0"}, {conf, "-p", "_1"}, {conf, "-p", "007"},
-		{conf, "-p", "x"}, {conf, "-p", "1.0"}, {conf, "-p", "0x10"}, {conf, "-p", "1 2"}, {conf, "-p", ","},
-		{conf, "-i", "0,1"}, {conf, "-i", "gold"}, {conf, "-i0"}, {conf, "-oi", "1", "-p2", "-d", "sdc"},
-		{filepath.Dir(conf)}, {".."}, {conf + "/"}, {conf + "/x"}, {"./" + "testdata/../testdata"},
+// stockCases reads one command line a line, its words separated by bars.
+func stockCases(t *testing.T, conf string) []stockCase {
+	t.Helper()
+	table, err := os.ReadFile("testdata/lines.txt")
+	if err != nil {
+		t.Fatal(err)
 	}
+	expand := strings.NewReplacer("CONF", conf, "DIR", filepath.Dir(conf))
 	var cases []stockCase
-	for _, l := range lines {
-		cases = append(cases, stockCase{Argv: latin1(append([]string{stockProgram}, l...))})
+	for line := range strings.Lines(string(table)) {
+		words := []string{stockProgram}
+		if line = strings.TrimSuffix(line, "\n"); line != "" {
+			words = append(words, strings.Split(expand.Replace(line), "|")...)
+		}
+		cases = append(cases, stockCase{Argv: latin1(words)})
 	}
 	for _, columns := range []string{"-5", "0", "1", "20", "22", "24", "25", "30", "41", "44", "45", "46", "47", "60", "79", "81", "100", "132", "200", "1000", "", "x", " 50 "} {
 		cases = append(cases, stockCase{Argv: []string{"/opt/bin/other-name", "-h"}, Env: map[string]string{"COLUMNS": columns}})
@@ -114,7 +111,7 @@ func TestAsSwiftParses(t *testing.T) {
 	if err := os.WriteFile(conf, []byte("[object-replicator]\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cases := stockCases(conf)
+	cases := stockCases(t, conf)
 	for i, want := range runStock(t, cases) {
 		c := cases[i]
 		t.Run(strconv.Quote(bytesOf(join(c)))+c.Env["COLUMNS"], func(t *testing.T) {
