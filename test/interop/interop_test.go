@@ -86,6 +86,9 @@ func plantStrangers(t *testing.T, c *cluster.Cluster) map[string]string {
 			}
 			planted[path] = text
 		}
+		if err := n.GiveToSwift(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return planted
 }

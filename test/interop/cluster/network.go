@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"os"
 	"syscall"
 )
 
@@ -43,16 +42,4 @@ func (n *network) release() {
 	if n != nil {
 		n.hold.Close()
 	}
-}
-
-// chownToSwift gives a path to the user of the daemons.
-func chownToSwift(path string) error {
-	uid, gid, err := swiftIDs()
-	if err != nil {
-		return err
-	}
-	if err := os.Chown(path, uid, gid); err != nil {
-		return fmt.Errorf("give %s to %s: %w", path, User, err)
-	}
-	return nil
 }

@@ -2,6 +2,8 @@ package cluster
 
 import (
 	"fmt"
+	"io/fs"
+	"os"
 	"os/user"
 	"path/filepath"
 	"strconv"
@@ -75,4 +77,26 @@ func swiftIDs() (uid, gid int, err error) {
 		return 0, 0, fmt.Errorf("read the gid of %s: %w", User, err)
 	}
 	return uid, gid, nil
+}
+
+// chownToSwift gives a path to the user of the daemons.
+func chownToSwift(path string) error {
+	uid, gid, err := swiftIDs()
+	if err != nil {
+		return err
+	}
+	if err := os.Chown(path, uid, gid); err != nil {
+		return fmt.Errorf("give %s to %s: %w", path, User, err)
+	}
+	return nil
+}
+
+// GiveToSwift makes the user of the daemons own all that is on the node's devices.
+func (n *Node) GiveToSwift() error {
+	return filepath.WalkDir(n.DevicesRoot(), func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return chownToSwift(path)
+	})
 }

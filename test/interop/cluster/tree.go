@@ -68,7 +68,11 @@ func (d *draw) object() []Op {
 		old.At = Timestamp(d.now-3*86400, 0)
 		return []Op{old}
 	}
-	ops := []Op{d.op(Put)}
+	first := d.op(Put)
+	for len(first.Copies) < 2 { // else one empty device could leave metadata without data
+		first.Copies = d.copies()
+	}
+	ops := []Op{first}
 	if d.rnd.IntN(4) == 0 {
 		ops = append(ops, d.op(Put))
 	}
