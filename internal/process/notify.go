@@ -6,9 +6,12 @@ import (
 	"net"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 )
+
+const notifyTimeout = time.Second // for a listener that does not read
 
 // NotifyReady tells the service manager, and whoever listens on this process's own
 // notification socket, that the daemon runs. Nobody listening is no error. The
@@ -44,6 +47,9 @@ func notifySelf(state string) error {
 		return err
 	}
 	defer conn.Close()
+	if err := conn.SetWriteDeadline(time.Now().Add(notifyTimeout)); err != nil {
+		return err
+	}
 	_, err = conn.Write([]byte(state))
 	return err
 }
