@@ -204,11 +204,15 @@ func (l *loader) readSwiftSection(d *document, name string, scope Scope) {
 		text, origin := o.Default, Origin{}
 		if _, ok := s.raw[o.Name]; ok {
 			var err error
-			if text, err = s.interpolate(o.Name); err != nil {
+			origin = s.origins[o.Name]
+			if text, err = s.interpolate(o.Name); err != nil && o.Kind == Raw {
+				// the error itself would quote the secret
+				err = &SyntaxError{File: origin.File, Line: origin.Line, Text: o.Name + ": a % must be written %%, or name another value: %(name)s"}
+			}
+			if err != nil {
 				l.problem(err)
 				continue
 			}
-			origin = s.origins[o.Name]
 		}
 		if _, err := o.read(l.c, text); err != nil {
 			l.problem(&ValueError{Option: o.Name, Value: text, Origin: origin, Text: err.Error()})

@@ -21,12 +21,14 @@ func (l *loader) applyRules() {
 		l.show("ring_ip", l.value("bind_ip").Origin)
 	}
 	c.Log.MaxLineLength = max(0, c.Log.MaxLineLength)
+	l.show("log_max_line_length", l.value("log_max_line_length").Origin)
 	c.Priority = l.priority()
 	l.onePerDevice()
 	if l.scope == Replicator {
 		l.intervalRule()
 		l.rsyncModule()
 		c.ReplicatorWorkers = max(0, c.ReplicatorWorkers)
+		l.show("replicator_workers", l.value("replicator_workers").Origin)
 		if c.SyncMethod == "ssync" {
 			l.problem(&ValueError{
 				Option: "sync_method", Value: "ssync", Origin: l.value("sync_method").Origin,

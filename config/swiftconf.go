@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"unicode/utf8"
 
 	"understudy/internal/swift/policy"
 )
@@ -12,9 +13,8 @@ import (
 // readSwiftConf reads swift.conf: one file, keys in lower case, every byte a
 // character, so that a hash prefix can hold any.
 //
-// Unlike Swift: the policies are read as latin-1, too, where Swift reads them in
-// the locale's encoding and crashes on other bytes; only names could hold them,
-// and they are refused for it either way.
+// Unlike Swift: bytes that are no UTF-8 are no error of the whole file. They can
+// only stand in comments, in the hash, or in policies, which are refused for it.
 // Swift: common/utils.py validate_hash_conf (which is strict about duplicates).
 func readSwiftConf(path string) (*document, error) {
 	info, err := os.Stat(path)
@@ -51,7 +51,7 @@ func (l *loader) readPolicies(d *document) {
 		}
 		section := policy.Section{Index: index}
 		for _, key := range s.keys() {
-			section.Options = append(section.Options, policy.Setting{Key: key, Value: s.values[key]})
+			section.Options = append(section.Options, policy.Setting{Key: asUTF8(key), Value: asUTF8(s.values[key])})
 		}
 		sections = append(sections, section)
 	}
@@ -81,4 +81,13 @@ func (l *loader) readHash(d *document) {
 	if len(l.c.Swift.HashPrefix) == 0 && len(l.c.Swift.HashSuffix) == 0 {
 		l.problem(&HashError{Path: d.path})
 	}
+}
+
+// asUTF8 is text as it would have been read in UTF-8, which Swift does for the
+// policies; text that is no UTF-8 stays as it is.
+func asUTF8(s string) string {
+	if b, err := latin1(s); err == nil && utf8.Valid(b) {
+		return string(b)
+	}
+	return s
 }

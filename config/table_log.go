@@ -17,7 +17,7 @@ var logOptions = []Option{
 	},
 	{
 		Name: "log_format", Group: logGroup, Scope: Replicator, Kind: Text, Default: "syslog", Effect: Own,
-		Meaning: "syslog writes to the syslog daemon in Swift's form, json and console write to stderr. A value with braces is the access log " +
+		Meaning: "syslog sends lines in Swift's form to the syslog daemon, json and console write theirs to stderr. A value with braces is the access log " +
 			"template of Swift's servers, which have an option of the same name: it is left to them.",
 		words: []string{"syslog", "json", "console"},
 		field: func(c *Config) any { return &c.Log.Format },

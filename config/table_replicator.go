@@ -137,8 +137,8 @@ var passOptions = []Option{
 
 var transferOptions = []Option{
 	{
-		Name: "sync_method", Group: "Transfers", Scope: Replicator, Kind: Text, Default: "rsync", emptyIsDefault: true,
-		Meaning: "rsync. With ssync this version refuses to start.",
+		Name: "sync_method", Group: "Transfers", Scope: Replicator, Kind: Text, Default: "rsync", emptyIsDefault: true, Effect: Differs,
+		Meaning: "rsync only: with ssync this version refuses to start.",
 		words:   []string{"rsync", "ssync"},
 		field:   func(c *Config) any { return &c.SyncMethod },
 	},

@@ -8,7 +8,7 @@ import (
 // foreignDefaults are keys of [DEFAULT] that other daemons of the same file
 // read. Swift: etc/object-server.conf-sample and the daemons of swift/obj.
 var foreignDefaults = []string{
-	"__file__", "here", "allowed_headers", "auto_create_account_prefix", "backlog", "bind_timeout", "bytes_per_second", "cert_file",
+	"allowed_headers", "auto_create_account_prefix", "backlog", "bind_timeout", "bytes_per_second", "cert_file",
 	"client_timeout", "container_update_timeout", "dequeue_from_legacy", "disk_chunk_size", "eventlet_tpool_num_threads",
 	"expiring_objects_account_name", "expiring_objects_container_divisor", "files_per_second", "fsync_on_close", "handoffs_only",
 	"internal_client_conf_path", "keep_cache_private", "keep_cache_slo_manifest", "keep_idle", "key_file", "log_anonymization_method",

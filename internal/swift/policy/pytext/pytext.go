@@ -34,7 +34,7 @@ var (
 // Int is int(s) for ASCII digits. Python's integers have no limit; a number
 // that does not fit 64 bits is an error here.
 func Int(s string) (int64, error) {
-	t := Strip(s)
+	t := strings.TrimSpace(s) // not Strip: numbers do not take the separators
 	if !intForm.MatchString(t) {
 		return 0, fmt.Errorf("invalid literal for int() with base 10: %s", Repr(s))
 	}
@@ -47,9 +47,12 @@ func Int(s string) (int64, error) {
 
 // Float is float(s) for ASCII digits; it can be infinite or not a number.
 func Float(s string) (float64, error) {
-	t := Strip(s)
+	t := strings.TrimSpace(s)
 	if !floatForm.MatchString(t) {
 		return 0, fmt.Errorf("could not convert string to float: %s", Repr(s))
+	}
+	if strings.HasSuffix(strings.ToLower(t), "nan") {
+		return math.NaN(), nil // Go does not take a sign
 	}
 	f, err := strconv.ParseFloat(strings.ReplaceAll(t, "_", ""), 64)
 	if err != nil && !math.IsInf(f, 0) { // too large is infinite, as in Python
