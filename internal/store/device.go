@@ -126,15 +126,13 @@ func (s *Store) openDevice(ctx context.Context, device string) (Dir, error) {
 }
 
 // makeDir opens a directory, making it when it is missing.
-func (s *Store) makeDir(at Dir, name string) (d Dir, made bool, err error) {
-	d, err = s.fs.OpenDir(at, name, false)
+func (s *Store) makeDir(at Dir, name string) (Dir, error) {
+	d, err := s.fs.OpenDir(at, name, false)
 	if !is(err, unix.ENOENT) {
-		return d, false, err
+		return d, err
 	}
-	if err = s.fs.Mkdir(at, name); err != nil && !is(err, unix.EEXIST) {
-		return Dir{}, false, err
+	if err := s.fs.Mkdir(at, name); err != nil && !is(err, unix.EEXIST) {
+		return Dir{}, err
 	}
-	made = err == nil
-	d, err = s.fs.OpenDir(at, name, false)
-	return d, made, err
+	return s.fs.OpenDir(at, name, false)
 }

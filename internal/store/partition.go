@@ -42,8 +42,7 @@ func (s *Store) open(ctx context.Context, p messages.Partition, create bool) (*p
 func (w *partition) openBelow(create bool) error {
 	reach := func(at Dir, name string) (Dir, error) {
 		if create {
-			d, _, err := w.makeDir(at, name)
-			return d, err
+			return w.makeDir(at, name)
 		}
 		return w.fs.OpenDir(at, name, false)
 	}
@@ -129,12 +128,12 @@ func (w *partition) notDirectory(objects Dir, name string) error {
 // under its own name; when that is taken, with a random uuid behind it.
 // It never replaces what is there. Swift: obj/diskfile.py quarantine_renamer.
 func (w *partition) quarantine(from Dir, name string) (to string, err error) {
-	outer, _, err := w.makeDir(w.device, "quarantined")
+	outer, err := w.makeDir(w.device, "quarantined")
 	if err != nil {
 		return "", fmt.Errorf("quarantine %s: %w", from.Child(name), err)
 	}
 	defer w.fs.CloseDir(outer)
-	inner, _, err := w.makeDir(outer, messages.ObjectsDir(w.place.Policy))
+	inner, err := w.makeDir(outer, messages.ObjectsDir(w.place.Policy))
 	if err != nil {
 		return "", fmt.Errorf("quarantine %s: %w", from.Child(name), err)
 	}
