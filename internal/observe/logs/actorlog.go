@@ -13,17 +13,28 @@ import (
 // ActorLogger is the logger for the actor system itself, which wants an slog.
 // Attributes whose names mean something else here get the prefix "actor_".
 // Messages are shown by their type only: writing one out while its receiver
-// works on it would be a data race, and it may be large.
+// works on it would be a data race, and it may be large. What the library tells
+// as information (that it started, letters to actors that have ended) is of use
+// in a search for bugs only, and logged as debug.
 func ActorLogger(l zerolog.Logger) *slog.Logger {
 	return slog.New(actorHandler{zerolog.NewSlogHandler(l)})
 }
 
 type actorHandler struct{ next slog.Handler }
 
-func (h actorHandler) Enabled(ctx context.Context, l slog.Level) bool { return h.next.Enabled(ctx, l) }
+func (h actorHandler) Enabled(ctx context.Context, l slog.Level) bool {
+	return h.next.Enabled(ctx, quieter(l))
+}
+
+func quieter(l slog.Level) slog.Level {
+	if l == slog.LevelInfo {
+		return slog.LevelDebug
+	}
+	return l
+}
 
 func (h actorHandler) Handle(ctx context.Context, r slog.Record) error {
-	plain := slog.NewRecord(time.Time{}, r.Level, r.Message, 0) // the time is added when the line is written
+	plain := slog.NewRecord(time.Time{}, quieter(r.Level), r.Message, 0) // the time is added when the line is written
 	r.Attrs(func(a slog.Attr) bool {
 		plain.AddAttrs(plainAttr(a))
 		return true

@@ -178,6 +178,18 @@ func TestActorLogger(t *testing.T) {
 	}
 }
 
+// The library's small talk is not what an operator has asked for.
+func TestActorLoggerIsQuiet(t *testing.T) {
+	for level, want := range map[string]int{"INFO": 0, "DEBUG": 1} {
+		out := lines(t, Config{Format: FormatJSON, Level: level}, func(l zerolog.Logger) {
+			ActorLogger(l).Info("[DeadLetter]")
+		})
+		if got := strings.Count(out, "DeadLetter"); got != want {
+			t.Errorf("at %s: %d lines, want %d: %s", level, got, want, out)
+		}
+	}
+}
+
 // Whatever bytes come, a line is one line of valid text within its bound.
 func FuzzRender(f *testing.F) {
 	for _, seed := range []string{`{"level":"info","message":"x"}`, `{"swift":true,"message":"a\nb"}`, `{"a":{"b":[1]},"error":"e"}`, `{`, ``, "\x00\n", `{"level":3,"message":{}}`, `{"a":1}{`} {
