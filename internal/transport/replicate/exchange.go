@@ -1,0 +1,177 @@
+package replicate
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"strconv"
+	"syscall"
+	"time"
+
+	"understudy/messages"
+)
+
+// exchange sends one request and reads its response into body, which it returns
+// as it has grown, also with an error. A connection that had gone stale in the
+// pool is replaced once, by a fresh one.
+func (c *Client) exchange(ctx context.Context, node messages.Node, policy int, path string, body []byte) (int, []byte, error) {
+	address := net.JoinHostPort(node.ReplicationIP, strconv.Itoa(node.ReplicationPort))
+	for pooled := c.pool.get(address); ; pooled = nil {
+		conn, err := pooled, error(nil)
+		deadline := time.Now().Add(c.cfg.ConnTimeout)
+		if conn == nil {
+			conn, err = c.dial(ctx, address, deadline)
+		}
+		var status int
+		if err == nil {
+			conn.out = c.appendRequest(conn.out[:0], node, policy, path)
+			status, body, err = c.serve(ctx, conn, deadline, body)
+		}
+		switch {
+		case err == nil:
+			return status, body, nil
+		case ctx.Err() != nil:
+			return 0, body, &messages.PeerError{Node: node, Err: ctx.Err()}
+		case pooled != nil && stale(conn, err):
+			continue
+		}
+		return 0, body, &messages.PeerError{Node: node, Why: why(err), Err: err}
+	}
+}
+
+func (c *Client) dial(ctx context.Context, address string, deadline time.Time) (*conn, error) {
+	dialCtx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	nc, err := c.dialer.DialContext(dialCtx, "tcp", address)
+	if err != nil {
+		return nil, c.connTimeout(err)
+	}
+	return newConn(address, nc), nil
+}
+
+// serve runs one exchange on a connection and then gives the connection back to
+// the pool or closes it.
+func (c *Client) serve(ctx context.Context, conn *conn, deadline time.Time, body []byte) (status int, _ []byte, err error) {
+	stop := context.AfterFunc(ctx, conn.abort)
+	reusable := false
+	defer func() {
+		if cancelled := !stop(); cancelled || !reusable {
+			_ = conn.Close()
+			return
+		}
+		c.pool.put(conn)
+	}()
+	if err := conn.SetWriteDeadline(deadline); err != nil {
+		return 0, body, err
+	}
+	if err := ctx.Err(); err != nil { // abort may have come before the deadline was set
+		return 0, body, err
+	}
+	if _, err := conn.Write(conn.out); err != nil {
+		return 0, body, c.connTimeout(err)
+	}
+	if err := conn.SetReadDeadline(time.Now().Add(c.cfg.HTTPTimeout)); err != nil {
+		return 0, body, err
+	}
+	if err := ctx.Err(); err != nil {
+		return 0, body, err
+	}
+	if _, err := conn.r.Peek(1); err != nil {
+		return 0, body, c.httpTimeout(noAnswer(err))
+	}
+	conn.answered = true
+	head, err := readHead(conn.r)
+	if err != nil {
+		return 0, body, c.httpTimeout(err)
+	}
+	body, err = readBody(conn.r, head, body, c.cfg.MaxBody)
+	if err != nil && head.status == 200 {
+		return 0, body, c.httpTimeout(err)
+	}
+	// The status of an answer that is no success says enough without its body.
+	reusable = err == nil && head.keepAlive && conn.r.Buffered() == 0
+	return head.status, body, nil
+}
+
+// errNoAnswer is a peer that closes the connection instead of answering.
+var errNoAnswer = errors.New("connection closed without an answer")
+
+func noAnswer(err error) error {
+	if errors.Is(err, io.EOF) {
+		return errNoAnswer
+	}
+	return err
+}
+
+// stale tells whether a connection from the pool had been closed by the peer
+// before it could have seen the request.
+func stale(conn *conn, err error) bool {
+	return !conn.answered && (errors.Is(err, errNoAnswer) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE))
+}
+
+// A timeoutError is a limit of our own that ran out.
+type timeoutError struct {
+	why string // as Swift's log shows it
+	err error
+}
+
+func (e *timeoutError) Error() string { return e.why }
+func (e *timeoutError) Unwrap() error { return e.err }
+
+// connTimeout names the limit that err ran into, if it is one.
+func (c *Client) connTimeout(err error) error {
+	if !ranOut(err) {
+		return err
+	}
+	seconds := strconv.FormatFloat(c.cfg.ConnTimeout.Seconds(), 'f', -1, 64)
+	if c.cfg.ConnTimeout%time.Second == 0 {
+		seconds += ".0" // a float in Swift
+	}
+	return &timeoutError{why: "ConnectionTimeout (" + seconds + "s)", err: err}
+}
+
+func (c *Client) httpTimeout(err error) error {
+	if !ranOut(err) {
+		return err
+	}
+	seconds := strconv.FormatFloat(c.cfg.HTTPTimeout.Seconds(), 'f', -1, 64)
+	return &timeoutError{why: "Timeout (" + seconds + "s)", err: err}
+}
+
+// ranOut tells a deadline of ours from the kernel's ETIMEDOUT.
+func ranOut(err error) bool {
+	var ne net.Error
+	return errors.As(err, &ne) && ne.Timeout() && !errors.Is(err, syscall.ETIMEDOUT)
+}
+
+// why is Swift's short text for what went wrong, or empty where Swift has none.
+// Swift: common/utils LogAdapter.exception.
+func why(err error) string {
+	var timeout *timeoutError
+	if errors.As(err, &timeout) {
+		return timeout.why
+	}
+	var bad *badStatusLine
+	if errors.As(err, &bad) {
+		return "BadStatusLine: " + bad.line
+	}
+	for _, w := range whys {
+		if errors.Is(err, w.errno) {
+			return w.why
+		}
+	}
+	return ""
+}
+
+var whys = []struct {
+	errno syscall.Errno
+	why   string
+}{
+	{syscall.ECONNREFUSED, "Connection refused"},
+	{syscall.ECONNRESET, "Connection reset"},
+	{syscall.EHOSTUNREACH, "Host unreachable"},
+	{syscall.ENETUNREACH, "Network unreachable"},
+	{syscall.ETIMEDOUT, "Connection timeout"},
+	{syscall.EPIPE, "Broken pipe"},
+}
