@@ -36,13 +36,23 @@ type SyncJob struct {
 	Node      Node     // the target
 	Suffixes  []string // at least one
 	Handoff   bool     // the job is a revert: this device is no primary
+	Held      Files    // revert: what was listed before the first push
+	CheckOnly []string // revert: only ask which of these hashes the node has; nothing is sent. Nil: push
 }
 
 // SyncResult is what a transport achieved. A result without OK is an ordinary
 // outcome: the transport has logged why.
 type SyncResult struct {
 	OK bool
+	// Proven are the files that the node is known to hold now, whole: for a revert
+	// job those of Held that may count towards giving the handoff up. Empty when
+	// nothing was proven, and for update jobs.
+	Proven Files
 }
+
+// Files are file names by the hash of their object (32 hex digits): those that
+// make it or once made it, never temporary or foreign ones.
+type Files map[string][]string
 
 // DeviceError says that a local device cannot be used now. Message is Swift's
 // text for it. Swift: common/constraints.py check_drive.
