@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,7 +35,7 @@ import (
 //   - all nodes are in one region and none answers 507, so that the order of peers
 //     decides neither who is skipped nor who stands in.
 //
-// UNDERSTUDY_SEED adds a seed of your own.
+// UNDERSTUDY_SEED=7,8,9 adds seeds of your own.
 func TestDifferential(t *testing.T) {
 	for _, seed := range seeds(t) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
@@ -47,11 +48,13 @@ func TestDifferential(t *testing.T) {
 func seeds(t *testing.T) []uint64 {
 	seeds := []uint64{1, 2}
 	if text := os.Getenv("UNDERSTUDY_SEED"); text != "" {
-		seed, err := strconv.ParseUint(text, 10, 64)
-		if err != nil {
-			t.Fatal(err)
+		for _, word := range strings.Split(text, ",") {
+			seed, err := strconv.ParseUint(word, 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			seeds = append(seeds, seed)
 		}
-		seeds = append(seeds, seed)
 	}
 	return seeds
 }

@@ -43,6 +43,9 @@ func (c *Cluster) Stop() {
 	}
 }
 
+// StopRsyncd ends the node's rsync daemon only.
+func (n *Node) StopRsyncd() { n.rsyncd.stop() }
+
 func (n *Node) startServer() (err error) {
 	n.server, err = n.cluster.start(fmt.Sprintf("object-server-%d", n.Number),
 		"/usr/bin/swift-object-server", n.ConfPath())
