@@ -4,6 +4,9 @@ import (
 	"errors"
 	"maps"
 	"math/rand"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -58,7 +61,7 @@ var dialect = []string{
 	// folders
 	"-- a.conf --\n[object-replicator]\na = 1\n-- b.conf --\n[object-replicator]\na = 2\nb = %(a)s\n",
 	"-- b.conf --\n[object-replicator]\na = 1\n-- a.conf --\n[object-replicator]\na = 2\n",
-	"-- a.conf --\n[DEFAULT]\na = 1\n-- .hidden.conf --\n[DEFAULT]\na = 2\n-- z.conf.bak --\n[DEFAULT]\na = 3\n-- s.conf --\n[object-replicator]\n",
+	"-- a.conf --\n[DEFAULT]\na = 1\n-- .hidden.conf --\n[DEFAULT]\nb = 2\n-- z.conf.bak --\n[DEFAULT]\nc = 3\n-- s.conf --\n[object-replicator]\n",
 	"-- a.conf --\n[object-replicator]\na = 1\na = 2\n-- b.conf --\n[object-replicator]\n",
 	"-- a.conf --\n[object-replicator]\na = 1\n-- b.conf --\n  continued\n", "-- a.txt --\n[object-replicator]\n",
 	"-- A.conf --\n[object-replicator]\na = 1\n-- a.conf --\n[object-replicator]\na = 2\n-- .conf --\n[object-replicator]\na = 3\n",
@@ -167,6 +170,39 @@ func checkReason(t *testing.T, text, swift string, err error) {
 		}
 	} else if strings.Contains(swift, "config section in") || strings.Contains(swift, "Unable to read") {
 		t.Errorf("%q: Swift says %q, we say %q", text, swift, err)
+	}
+}
+
+// Files of a folder that cannot be opened are left out, as in Swift, but not
+// without a word.
+func TestFolderWithUnreadableFiles(t *testing.T) {
+	path := writeConf(t, "-- a.conf --\n[object-replicator]\na = 1\n")
+	if err := os.Symlink("nowhere", filepath.Join(path, "b.conf")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(path, "c.conf"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	d, err := readDocument(path, INI{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := d.daemonSection(ReplicatorSection)
+	compareConf(t, "folder", "Swift", askSwift(t, []request{{Do: "readconf", Path: path, Section: ReplicatorSection}})[0], s, err)
+	c, err := Load(path, Options{SwiftConf: swiftConf(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, w := range c.Warnings {
+		got = append(got, strings.ReplaceAll(w, path, "conf.d"))
+	}
+	want := []string{
+		"Unable to read config from conf.d/b.conf: the file is left out, as Swift does",
+		"Unable to read config from conf.d/c.conf: the file is left out, as Swift does",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("warnings %q, want %q", got, want)
 	}
 }
 
