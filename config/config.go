@@ -91,7 +91,7 @@ type Log struct {
 	Name          string // Swift's "server" field
 	Format        string // "syslog", "json" or "console"
 	Level         string // DEBUG, INFO, WARNING, ERROR or CRITICAL
-	Facility      int    // syslog facility number, not shifted
+	Facility      string // name of a syslog facility, as LOG_LOCAL0
 	Address       string // socket of the syslog daemon
 	UDPHost       string // when set, used instead of Address
 	UDPPort       int

@@ -12,10 +12,10 @@ import (
 )
 
 // facilities are the names that Python's SysLogHandler has for them.
-var facilities = map[string]int{
-	"LOG_KERN": 0, "LOG_USER": 1, "LOG_MAIL": 2, "LOG_DAEMON": 3, "LOG_AUTH": 4, "LOG_SYSLOG": 5, "LOG_LPR": 6, "LOG_NEWS": 7,
-	"LOG_UUCP": 8, "LOG_CRON": 9, "LOG_AUTHPRIV": 10, "LOG_FTP": 11, "LOG_NTP": 12, "LOG_SECURITY": 13, "LOG_CONSOLE": 14, "LOG_SOLCRON": 15,
-	"LOG_LOCAL0": 16, "LOG_LOCAL1": 17, "LOG_LOCAL2": 18, "LOG_LOCAL3": 19, "LOG_LOCAL4": 20, "LOG_LOCAL5": 21, "LOG_LOCAL6": 22, "LOG_LOCAL7": 23,
+var facilities = []string{
+	"LOG_KERN", "LOG_USER", "LOG_MAIL", "LOG_DAEMON", "LOG_AUTH", "LOG_SYSLOG", "LOG_LPR", "LOG_NEWS",
+	"LOG_UUCP", "LOG_CRON", "LOG_AUTHPRIV", "LOG_FTP", "LOG_NTP", "LOG_SECURITY", "LOG_CONSOLE", "LOG_SOLCRON",
+	"LOG_LOCAL0", "LOG_LOCAL1", "LOG_LOCAL2", "LOG_LOCAL3", "LOG_LOCAL4", "LOG_LOCAL5", "LOG_LOCAL6", "LOG_LOCAL7",
 }
 
 // levels are the names that Python's logging has for its levels. NOTSET hands the
@@ -47,11 +47,11 @@ func (o *Option) read(c *Config, text string) (warning string, err error) {
 		}
 		*o.field(c).(*string) = level
 	case Facility:
-		facility, ok := facilities[text]
-		if !ok {
-			facility, warning = facilities["LOG_LOCAL0"], fmt.Sprintf("unknown %s %s, using LOG_LOCAL0", o.Name, pytext.Repr(text))
+		if !slices.Contains(facilities, text) {
+			warning = fmt.Sprintf("unknown %s %s, using LOG_LOCAL0", o.Name, pytext.Repr(text))
+			text = "LOG_LOCAL0"
 		}
-		*o.field(c).(*int) = facility
+		*o.field(c).(*string) = text
 	case Reserve:
 		err = readReserve(&c.DiskFile, text)
 	case Seconds, Number:
@@ -198,13 +198,6 @@ func (o *Option) show(c *Config) string {
 func (o *Option) showInt(v int) string {
 	if o.Kind == AutoInt && v == 0 {
 		return "auto"
-	}
-	if o.Kind == Facility {
-		for name, number := range facilities {
-			if number == v {
-				return name
-			}
-		}
 	}
 	return strconv.Itoa(v)
 }

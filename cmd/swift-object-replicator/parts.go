@@ -8,7 +8,7 @@ import (
 
 func openLogs(cfg *config.Config, verbose bool) (*logs.Logs, error) {
 	return logs.New(logs.Config{
-		Format: cfg.Log.Format, Name: cfg.Log.Name, Level: cfg.Log.Level,
+		Format: cfg.Log.Format, Name: cfg.Log.Name, Level: cfg.Log.Level, Facility: cfg.Log.Facility,
 		Address: cfg.Log.Address, UDPHost: cfg.Log.UDPHost, UDPPort: cfg.Log.UDPPort,
 		MaxLineLength: cfg.Log.MaxLineLength, Verbose: verbose,
 	})
