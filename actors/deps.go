@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -23,6 +24,7 @@ type Deps struct {
 	Peers     Peers
 	Transport Transport
 	Recon     Recon
+	Metrics   Metrics
 	Log       zerolog.Logger // its writer must not block
 
 	// Middleware runs in every actor after the guard, for experiments that disturb
@@ -61,7 +63,29 @@ type Store interface {
 	// Hashes returns the suffix hashes of a partition after cleaning it. It checks
 	// the device first. *messages.NotDirectoryError when the partition is a file.
 	Hashes(ctx context.Context, p messages.Partition, o messages.HashOptions) (messages.HashReport, error)
+	// Hold takes a handoff partition for a revert job: it locks it against incoming
+	// ssync and lists it. It checks the device first. ErrPartitionLocked when
+	// somebody else holds it; *messages.NotDirectoryError when it is a file.
+	Hold(ctx context.Context, p messages.Partition) (Hold, error)
+	// Path is a partition's directory, for log lines.
+	Path(p messages.Partition) string
 }
+
+// Hold is a locked handoff partition.
+type Hold interface {
+	// Manifest is what the partition held when it was locked.
+	Manifest() messages.Manifest
+	// Remove gives up files of the manifest, then the directories that are empty
+	// after it; with whole, also the debris that the manifest saw and the partition
+	// itself. It removes nothing that came after the listing, and nothing at all if
+	// the lock was lost, the device is gone or something new has arrived. It blocks.
+	Remove(ctx context.Context, files messages.Files, whole bool) (messages.Removal, error)
+	// Release gives the lock back. It may be called more than once, and blocks.
+	Release()
+}
+
+// ErrPartitionLocked says that somebody else works on a partition.
+var ErrPartitionLocked = errors.New("partition is locked")
 
 // Peers asks other nodes' object servers (REPLICATE).
 type Peers interface {
@@ -81,4 +105,11 @@ type Transport interface {
 // entries into it by Swift's rules (contract of the file: one line of JSON).
 type Recon interface {
 	Update(ctx context.Context, entries map[string]any) error
+}
+
+// Metrics sends statistics to a collector while they happen. Its methods must not
+// block. Names are Swift's, without the prefix of the daemon.
+type Metrics interface {
+	Count(name string, n int)
+	Timing(name string, d time.Duration)
 }

@@ -14,6 +14,9 @@ type Options struct {
 	RingCheckInterval time.Duration // between two looks at the ring files
 	CallTimeout       time.Duration // after which a call counts as stuck (lockup_timeout)
 	HandoffDelete     int           // copies that suffice to give a handoff up, 0 for all
+	HandoffsFirst     bool          // revert jobs first; update jobs only when no handoff is left
+	HandoffSettle     time.Duration // how long a proven handoff is kept until a later pass proves it again
+	CheckRemote       bool          // the transport can ask a node what it has without sending (ssync)
 	Once              bool          // script mode: one pass of every device, then RunDone
 	PerDisk           bool          // recon in the form of Swift's worker processes
 	Only              Overrides     // script mode: restricts the pass

@@ -28,8 +28,8 @@ const insufficientStorage = 507
 type Partition struct {
 	life
 	errand
+	opts   *Options
 	log    zerolog.Logger
-	shut   int // handoff_delete
 	job    *messages.StartJob
 	begun  time.Time
 	update *plan.Update
@@ -38,13 +38,16 @@ type Partition struct {
 	diff   []string                     // what it lacks
 	state  func(actor.Context, *answer) // what to do with the next answer
 	stuck  bool                         // reported as stuck; only the end is awaited
+	revert revertState
+	proven bool // revert: all was proven, and is kept until it has settled
+	gone   bool // revert: the partition's directory has been removed
 }
 
 func partitionProps(e *engine) *actor.Props {
 	return e.props(func() actor.Actor {
 		return &Partition{
 			life: newLife(), errand: errand{deps: e.deps, timeout: e.opts.CallTimeout},
-			log: e.deps.Log, shut: e.opts.HandoffDelete,
+			opts: e.opts, log: e.deps.Log,
 		}
 	})
 }
@@ -78,7 +81,7 @@ func (p *Partition) start(c actor.Context, job *messages.StartJob) {
 	p.deps.Rand.Shuffle(len(peers), func(i, j int) { peers[i], peers[j] = peers[j], peers[i] })
 	ring, number := job.Ring, job.Partition.Number
 	p.update = plan.NewUpdate(job.Region, peers,
-		func() []messages.Node { return slices.Collect(ring.Handoffs(number)) }, p.shut)
+		func() []messages.Node { return slices.Collect(ring.Handoffs(number)) }, p.opts.HandoffDelete)
 	p.hash(c, messages.HashOptions{List: job.List}, p.hashing)
 }
 

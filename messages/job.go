@@ -2,11 +2,13 @@ package messages
 
 // StartJob gives a partition actor its work. Sender: the device that spawned it.
 type StartJob struct {
+	Kind      Kind
 	Partition Partition
 	Region    int    // region of the local device
 	Peers     []Node // the other primaries, in ring order
 	Ring      Ring   // the snapshot that this job keeps to its end
-	List      bool   // look for suffixes that the cache does not know
+	List      bool   // update: look for suffixes that the cache does not know
+	Settled   bool   // revert: an earlier pass has proven the handoff long enough ago
 }
 
 // PartitionDone is a partition actor's last report. Receiver: its device, which

@@ -54,6 +54,20 @@ type SyncResult struct {
 // make it or once made it, never temporary or foreign ones.
 type Files map[string][]string
 
+// Manifest is what a handoff partition was seen to hold under its lock.
+type Manifest struct {
+	Suffixes []string // directories that look like suffixes, sorted
+	Files    Files    // the files of its objects
+}
+
+// Removal is what became of a handoff partition, or of those of its files that
+// were to go.
+type Removal struct {
+	Objects int    // objects of which a file was removed
+	Whole   bool   // the partition's directory is gone, too
+	Kept    string // why something that was to go has been kept for the next pass, or empty
+}
+
 // DeviceError says that a local device cannot be used now. Message is Swift's
 // text for it. Swift: common/constraints.py check_drive.
 type DeviceError struct {
@@ -169,5 +183,7 @@ type Outcome struct {
 	Failures FailureNodes // nil when nothing failed
 	Elapsed  time.Duration
 	Skipped  bool  // the job was never attempted (Counts.Attempted is 0)
+	Remains  bool  // revert: the handoff partition is still there
+	Proven   bool  // revert: every file was proven, but it is kept until it has settled
 	Err      error // what ended the job early, or nil
 }

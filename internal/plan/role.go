@@ -56,3 +56,23 @@ func LocalDevices(v *messages.View) []string {
 	}
 	return sortedKeys(seen)
 }
+
+// SameNodes tells whether two lists name the same ring devices at the same
+// addresses, in any order.
+func SameNodes(a, b []messages.Node) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	known := map[messages.Node]bool{}
+	for _, n := range a {
+		n.Index = 0
+		known[n] = true
+	}
+	for _, n := range b {
+		n.Index = 0
+		if !known[n] {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,163 @@
+package actors
+
+import (
+	"context"
+	"errors"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"understudy/internal/plan"
+	"understudy/messages"
+)
+
+// A revert job brings a handoff partition to its primaries and then gives up what
+// they have proven to hold. The partition's lock is held from the listing to the
+// removal.
+//
+//	holding ─▶ pushing, primary by primary ─▶ removing ─▶ PartitionDone
+
+// revertState is what a revert job knows beyond an update job.
+type revertState struct {
+	plan *plan.Revert
+	hold Hold
+	ring messages.Ring // the newest one
+}
+
+func (p *Partition) startRevert(c actor.Context) {
+	p.revert.ring = p.job.Ring
+	store, partition := p.deps.Store, p.job.Partition
+	p.state = p.holding
+	p.run(c, p.ctx, func(ctx context.Context) (any, error) { return store.Hold(ctx, partition) })
+}
+
+// holding waits for the lock and the listing.
+func (p *Partition) holding(c actor.Context, a *answer) {
+	if a.err != nil {
+		p.revert.plan = plan.NewRevert(p.job.Region, p.job.Peers, nil, 0, false)
+		p.notHeld(c, a.err)
+		return
+	}
+	p.revert.hold = a.value.(Hold)
+	p.revert.plan = plan.NewRevert(p.job.Region, p.job.Peers, p.revert.hold.Manifest().Files,
+		p.opts.HandoffDelete, p.opts.CheckRemote)
+	p.push(c)
+}
+
+// notHeld ends a job that could not have its partition.
+func (p *Partition) notHeld(c actor.Context, err error) {
+	if errors.Is(err, ErrPartitionLocked) {
+		inSwiftsWords(p.event(p.log.Info())).Msgf("Unable to lock handoff partition %d for replication on device %s policy %d",
+			p.job.Partition.Number, p.job.Partition.Device, p.job.Partition.Policy)
+		p.deps.Metrics.Count("partition.lock-failure.count", 1)
+		p.doneRevert(c, err)
+		return
+	}
+	p.brokeDown(c, err)
+}
+
+// push serves the next primary, or goes on to what may be given up.
+func (p *Partition) push(c actor.Context) {
+	step, ok := p.revert.plan.Next()
+	if !ok {
+		p.remove(c)
+		return
+	}
+	manifest := p.revert.hold.Manifest()
+	transport, job := p.deps.Transport, messages.SyncJob{
+		Partition: p.job.Partition, Region: p.job.Region, Node: step.Node, Suffixes: manifest.Suffixes,
+		Handoff: true, Held: manifest.Files, CheckOnly: step.CheckOnly,
+	}
+	p.node, p.state = step.Node, p.pushing
+	p.run(c, p.ctx, func(ctx context.Context) (any, error) { return transport.Sync(ctx, job) })
+}
+
+// pushing waits for the end of one push.
+func (p *Partition) pushing(c actor.Context, a *answer) {
+	if a.err != nil {
+		p.revert.plan.Failed(p.node)
+		inSwiftsWords(p.event(p.log.Error())).Err(a.err).Msgf("Error syncing handoff partition: %s", why(a.err))
+	} else {
+		r := a.value.(messages.SyncResult)
+		p.revert.plan.Pushed(p.node, r.OK, r.Proven)
+	}
+	p.push(c)
+}
+
+// remove gives up what may go, if this is still a handoff of the very primaries
+// that have proven it.
+func (p *Partition) remove(c actor.Context) {
+	p.node = messages.Node{}
+	files, whole := p.revert.plan.MayGo()
+	if len(files) == 0 && !whole {
+		p.doneRevert(c, nil)
+		return
+	}
+	if why := p.stillHandoff(); why != "" {
+		p.event(p.log.Info()).Msg("handoff is kept: " + why)
+		p.doneRevert(c, nil)
+		return
+	}
+	if p.opts.HandoffSettle > 0 && !p.job.Settled {
+		p.proven = true
+		p.doneRevert(c, nil)
+		return
+	}
+	p.revert.plan.Removing()
+	if whole {
+		inSwiftsWords(p.event(p.log.Info())).Msgf("Removing partition: %s", p.deps.Store.Path(p.job.Partition))
+	} else {
+		inSwiftsWords(p.event(p.log.Info())).Msgf("Removing %d objects", len(files))
+	}
+	hold := p.revert.hold
+	p.state = p.removing
+	p.run(c, p.ctx, func(ctx context.Context) (any, error) { return hold.Remove(ctx, files, whole) })
+}
+
+// stillHandoff tells why the newest rings no longer allow this removal, or "".
+//
+// Unlike Swift: a job looks at the rings again before it removes anything. Swift
+// keeps to those of the beginning of the pass, and so can remove a partition of
+// which this device has become a primary meanwhile.
+func (p *Partition) stillHandoff() string {
+	role, ok := plan.RoleOf(p.revert.ring, p.job.Partition.Device, p.job.Partition.Number)
+	switch {
+	case !ok || p.revert.ring.NextPartPower():
+		return "the ring does not tell its place any more"
+	case role.Kind != messages.Revert:
+		return "this device has become a primary"
+	case !plan.SameNodes(role.Peers, p.job.Peers):
+		return "its primaries have changed"
+	}
+	return ""
+}
+
+// removing waits for the end of the removal.
+func (p *Partition) removing(c actor.Context, a *answer) {
+	if a.err != nil {
+		p.revert.plan.Broke()
+		inSwiftsWords(p.event(p.log.Error())).Err(a.err).Msgf("Error syncing handoff partition: %s", why(a.err))
+		p.doneRevert(c, a.err)
+		return
+	}
+	r := a.value.(messages.Removal)
+	if r.Kept != "" {
+		p.event(p.log.Info()).Int("objects", r.Objects).Msg("handoff is kept: " + r.Kept)
+	}
+	p.gone = r.Whole
+	p.doneRevert(c, nil)
+}
+
+// doneRevert reports the job and gives the lock back.
+func (p *Partition) doneRevert(c actor.Context, err error) {
+	p.letGo()
+	c.Request(c.Parent(), &messages.PartitionDone{Outcome: p.outcome(err)})
+}
+
+// letGo gives the lock back. The descriptor is closed elsewhere: closing can
+// block on a dead disk.
+func (p *Partition) letGo() {
+	if hold := p.revert.hold; hold != nil {
+		p.revert.hold = nil
+		p.deps.Go(hold.Release)
+	}
+}

@@ -1,0 +1,144 @@
+package plan
+
+import (
+	"slices"
+
+	"understudy/messages"
+)
+
+// Revert decides the course of one revert job: bring a handoff partition to its
+// primaries and tell what of it may then be given up. Swift: obj/replicator.py
+// update_deleted.
+type Revert struct {
+	region  int
+	queue   []messages.Node // primaries not yet served, in ring order
+	peers   int             // primaries in all
+	need    int             // primaries that must prove a file before it may go
+	check   bool            // a remote region's further nodes are only asked
+	held    messages.Files
+	proofs  map[string]map[string]int // hash → file name → primaries that have proven it
+	served  map[int]messages.Files    // remote region → what its first node has proven
+	targets nodeSet
+	failed  nodeSet
+	broken  bool
+	counts  messages.Counts
+}
+
+// RevertStep is one thing to do: push everything to a node, or only ask it which
+// of some objects it has.
+type RevertStep struct {
+	Node      messages.Node
+	CheckOnly []string // hashes to ask about; nil: push
+}
+
+// NewRevert begins a job. peers are the primaries in ring order, held is what
+// the partition was seen to hold. handoffDelete is the option of that name; it is
+// clamped to the number of primaries, as newer Swift does. checkRemote: the
+// transport can ask without sending, so that a remote region is sent one copy.
+func NewRevert(region int, peers []messages.Node, held messages.Files, handoffDelete int, checkRemote bool) *Revert {
+	need := len(peers)
+	if handoffDelete > 0 {
+		need = min(need, handoffDelete)
+	}
+	return &Revert{
+		region: region, queue: peers, peers: len(peers), need: need, check: checkRemote, held: held,
+		proofs: map[string]map[string]int{}, served: map[int]messages.Files{},
+		counts: messages.Counts{Attempted: 1},
+	}
+}
+
+// Next is the next step; ok is false when every primary has been tried. A
+// partition without object files has nothing to push.
+func (r *Revert) Next() (step RevertStep, ok bool) {
+	if len(r.queue) == 0 || len(r.held) == 0 {
+		return RevertStep{}, false
+	}
+	node := r.queue[0]
+	r.queue = r.queue[1:]
+	r.targets.add(node)
+	r.counts.Rsync++
+	step.Node = node
+	if known, ok := r.served[node.Region]; r.check && ok {
+		step.CheckOnly = sortedKeys(known)
+	}
+	return step, true
+}
+
+// Pushed notes how a step ended and what the node has proven to hold.
+func (r *Revert) Pushed(n messages.Node, ok bool, proven messages.Files) {
+	if !ok {
+		r.failed.add(n)
+		return
+	}
+	for hash, names := range proven {
+		for _, name := range names {
+			if !slices.Contains(r.held[hash], name) {
+				continue // it came after the listing: nobody has decided about it
+			}
+			if r.proofs[hash] == nil {
+				r.proofs[hash] = map[string]int{}
+			}
+			r.proofs[hash][name]++
+		}
+	}
+	if n.Region != r.region {
+		r.served[n.Region] = proven
+	}
+}
+
+// Failed notes a node that could not be spoken to. Nothing is given up then,
+// however many others have proven: Swift ends the job by an exception.
+func (r *Revert) Failed(n messages.Node) {
+	r.targets.add(n)
+	r.failed.add(n)
+	r.broken = true
+}
+
+// MayGo is what may be given up: the files that enough primaries have proven. It
+// is empty unless the job went through its nodes without an error and, with
+// handoff_delete at 0, every single one succeeded. whole tells that it is all
+// that the partition was seen to hold, so that the partition may go with it.
+//
+// Unlike Swift: a job with no primaries at all never removes anything, and the
+// number of successes is counted file by file.
+func (r *Revert) MayGo() (files messages.Files, whole bool) {
+	switch {
+	case r.broken || r.peers == 0 || len(r.queue) > 0 && len(r.held) > 0:
+		return nil, false
+	case len(r.held) == 0:
+		return messages.Files{}, true // no object in it: only empty folders and debris
+	case r.peers-len(r.failed.nodes) < r.need:
+		return nil, false
+	}
+	files, whole = messages.Files{}, true
+	for hash, names := range r.held {
+		for _, name := range names {
+			if r.proofs[hash][name] >= r.need {
+				files[hash] = append(files[hash], name)
+			} else {
+				whole = false
+			}
+		}
+	}
+	return files, whole
+}
+
+// Removing notes that something is given up.
+func (r *Revert) Removing() { r.counts.Remove++ }
+
+// Broke ends the job by an error of this node's own.
+func (r *Revert) Broke() { r.broken = true }
+
+// Result is the job's numbers.
+func (r *Revert) Result() (messages.Counts, messages.FailureNodes) {
+	failed := r.failed
+	counts := r.counts
+	counts.Failure += len(failed.nodes)
+	counts.Success += r.peers - len(failed.nodes)
+	if len(failed.nodes) == 0 {
+		return counts, nil
+	}
+	nodes := messages.FailureNodes{}
+	nodes.Count(failed.nodes...)
+	return counts, nodes
+}
