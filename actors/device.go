@@ -31,12 +31,14 @@ type Device struct {
 	wake   func() bool // stops the timer that ends a rest
 	naps   uint64      // rests so far: tells a late timer from the present one
 
+	settling map[job]time.Time // proven handoffs that are kept for a while, since when
+
 	// the pass
 	begun    time.Time
 	jobs     []job              // what is left, taken from the front
 	live     map[string]*flight // by PID, until its report or its end
 	asked    int                // slots asked for and not yet granted
-	handoffs int                // revert jobs seen and left alone
+	handoffs int                // handoff partitions that are still there
 	cut      string             // why the pass ends early
 }
 
@@ -48,6 +50,8 @@ type job struct {
 
 // flight is one partition actor at work.
 type flight struct {
+	pid      *actor.PID
+	kind     messages.Kind
 	job      job
 	peers    []messages.Node
 	reported bool // its numbers have gone to the recorder, its slot is given back
@@ -67,7 +71,7 @@ func deviceProps(e *engine, name string, view *messages.View, wiring messages.Wi
 			life: newLife(), errand: errand{deps: e.deps, timeout: e.opts.CallTimeout},
 			opts: e.opts, name: name, view: view, wiring: wiring, kid: kid,
 			log:   e.deps.Log.With().Str("device", name).Logger(),
-			cycle: e.deps.Rand.IntN(10), live: map[string]*flight{}, phase: messages.StateResting,
+			cycle: e.deps.Rand.IntN(10), live: map[string]*flight{}, settling: map[job]time.Time{}, phase: messages.StateResting,
 		}
 		d.state.Become(d.resting)
 		return d
@@ -79,6 +83,9 @@ func (d *Device) Receive(c actor.Context) {
 	switch m := c.Message().(type) {
 	case *messages.RingsChanged:
 		d.view = m.View
+		for _, f := range d.live {
+			c.Send(f.pid, m) // a revert job looks at it before it removes anything
+		}
 	case *messages.Wiring:
 		d.rewire(c, *m)
 	case *messages.SlotGranted:

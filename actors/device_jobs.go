@@ -50,31 +50,38 @@ func (d *Device) granted(c actor.Context) {
 	}
 }
 
-// launch starts the next job that is this node's to do. Roles are taken from the
-// newest rings, so that a ring change needs no new listing.
+// launch starts the next job. Roles are taken from the newest rings, so that a
+// ring change needs no new listing.
 func (d *Device) launch(c actor.Context) bool {
 	for len(d.jobs) > 0 {
 		j := d.jobs[0]
-		d.jobs = d.jobs[1:]
 		role, ring, ok := d.role(j)
+		if ok && role.Kind == messages.Update && d.opts.HandoffsFirst && d.handoffs > 0 {
+			inSwiftsWords(d.log.Warn()).Msg("Handoffs first mode still has handoffs remaining.  Aborting current replication pass.")
+			d.cut, d.jobs = "handoffs remain", nil
+			return false
+		}
+		d.jobs = d.jobs[1:]
 		if !ok {
 			d.log.Warn().Uint32("policy", j.policy).Uint32("partition", j.number).Msg("partition left the ring, left alone")
 			continue
 		}
-		if role.Kind == messages.Revert {
-			d.handoffs++
-			continue
-		}
-		pid := c.SpawnPrefix(d.kid, "p"+strconv.FormatUint(uint64(j.number), 10)+"-")
-		d.live[pid.Id] = &flight{job: j, peers: role.Peers}
-		c.Send(pid, &messages.StartJob{
-			Partition: messages.Partition{Device: d.name, Policy: int(j.policy), Number: j.number},
-			Region:    role.Local.Region, Peers: role.Peers, Ring: ring,
-			List: plan.ListsDir(j.number, d.cycle),
-		})
+		d.start(c, j, role, ring)
 		return true
 	}
 	return false
+}
+
+func (d *Device) start(c actor.Context, j job, role plan.Role, ring messages.Ring) {
+	pid := c.SpawnPrefix(d.kid, "p"+strconv.FormatUint(uint64(j.number), 10)+"-")
+	d.live[pid.Id] = &flight{pid: pid, job: j, kind: role.Kind, peers: role.Peers}
+	since, proven := d.settling[j]
+	c.Send(pid, &messages.StartJob{
+		Kind: role.Kind, Region: role.Local.Region, Peers: role.Peers, Ring: ring,
+		Partition: messages.Partition{Device: d.name, Policy: int(j.policy), Number: j.number},
+		List:      plan.ListsDir(j.number, d.cycle),
+		Settled:   proven && d.deps.Clock.Now().Sub(since) >= d.opts.HandoffSettle,
+	})
 }
 
 // partitionDone takes in a job's end and lets its actor go.
@@ -110,6 +117,7 @@ func (d *Device) partitionGone(c actor.Context, who *actor.PID) {
 		failures := messages.FailureNodes{}
 		failures.Count(r.peers...)
 		d.report(c, r, messages.Outcome{
+			Kind: r.kind, Remains: r.kind == messages.Revert,
 			Counts: messages.Counts{Attempted: 1, Failure: len(r.peers)}, Failures: failures, Err: errCrashed,
 		})
 	}
@@ -125,8 +133,23 @@ func (d *Device) partitionGone(c actor.Context, who *actor.PID) {
 // report gives a job's numbers to the recorder and its slot to the budget.
 func (d *Device) report(c actor.Context, r *flight, o messages.Outcome) {
 	r.reported = true
+	d.settle(r.job, o)
 	d.tell(c, &messages.JobDone{Device: d.name, Outcome: o})
 	c.Request(d.wiring.Budget, &messages.ReturnSlots{N: 1})
+}
+
+// settle keeps account of handoffs: how many are left, and since when those are
+// proven that are kept for a while.
+func (d *Device) settle(j job, o messages.Outcome) {
+	if o.Kind == messages.Revert && o.Remains {
+		d.handoffs++
+	}
+	switch _, known := d.settling[j]; {
+	case !o.Proven:
+		delete(d.settling, j)
+	case !known:
+		d.settling[j] = d.deps.Clock.Now()
+	}
 }
 
 // endPass reports the pass and rests, or stalls if a call is still out.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -64,6 +65,9 @@ func (d *Device) listed(c actor.Context, a *answer) {
 		}
 	}
 	d.deps.Rand.Shuffle(len(d.jobs), func(i, j int) { d.jobs[i], d.jobs[j] = d.jobs[j], d.jobs[i] })
+	if d.opts.HandoffsFirst {
+		d.handoffsFirst()
+	}
 	started.Jobs = len(d.jobs)
 	d.tell(c, started)
 	d.become(c, messages.StateRunning, d.running)
@@ -106,6 +110,17 @@ func (d *Device) collect(started *messages.PassStarted, l policyListing) {
 		}
 		d.jobs = append(d.jobs, job{policy: policyIndex(l.policy), number: number})
 	}
+}
+
+// handoffsFirst brings the revert jobs to the front and keeps the order otherwise.
+func (d *Device) handoffsFirst() {
+	rank := func(j job) int {
+		if role, _, ok := d.role(j); ok && role.Kind == messages.Revert {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(d.jobs, func(a, b job) int { return rank(a) - rank(b) })
 }
 
 func policyIndex(p messages.Policy) uint32 {

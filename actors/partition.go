@@ -39,8 +39,6 @@ type Partition struct {
 	state  func(actor.Context, *answer) // what to do with the next answer
 	stuck  bool                         // reported as stuck; only the end is awaited
 	revert revertState
-	proven bool // revert: all was proven, and is kept until it has settled
-	gone   bool // revert: the partition's directory has been removed
 }
 
 func partitionProps(e *engine) *actor.Props {
@@ -57,6 +55,10 @@ func (p *Partition) Receive(c actor.Context) {
 	switch m := c.Message().(type) {
 	case *messages.StartJob:
 		p.start(c, m)
+	case *messages.RingsChanged:
+		if p.job != nil {
+			p.revert.ring = m.View.Find(p.job.Partition.Policy)
+		}
 	case *answer:
 		if !p.back(m) {
 			return
@@ -77,6 +79,10 @@ func (p *Partition) Receive(c actor.Context) {
 
 func (p *Partition) start(c actor.Context, job *messages.StartJob) {
 	p.job, p.begun = job, p.deps.Clock.Now()
+	if job.Kind == messages.Revert {
+		p.startRevert(c)
+		return
+	}
 	peers := slices.Clone(job.Peers)
 	p.deps.Rand.Shuffle(len(peers), func(i, j int) { peers[i], peers[j] = peers[j], peers[i] })
 	ring, number := job.Ring, job.Partition.Number
@@ -98,7 +104,10 @@ func (p *Partition) hashing(c actor.Context, a *answer) {
 		p.brokeDown(c, a.err)
 		return
 	}
-	p.update.Hashed(a.value.(messages.HashReport))
+	p.attempted()
+	r := a.value.(messages.HashReport)
+	p.update.Hashed(r)
+	p.deps.Metrics.Count("suffix.hashes", r.Hashed)
 	p.ask(c)
 }
 
@@ -157,7 +166,9 @@ func (p *Partition) rehashing(c actor.Context, a *answer) {
 		p.ask(c)
 		return
 	}
-	p.update.Recalculated(a.value.(messages.HashReport))
+	r := a.value.(messages.HashReport)
+	p.update.Recalculated(r)
+	p.deps.Metrics.Count("suffix.hashes", r.Hashed)
 	p.diff = p.update.Compare(p.remote)
 	if len(p.diff) == 0 {
 		p.update.Matched()
@@ -178,6 +189,7 @@ func (p *Partition) syncing(c actor.Context, a *answer) {
 		p.nodeFailed(a.err)
 	} else {
 		p.update.Pushed(p.node, len(p.diff), a.value.(messages.SyncResult).OK)
+		p.deps.Metrics.Count("suffix.syncs", len(p.diff))
 	}
 	p.ask(c)
 }
@@ -198,16 +210,38 @@ func (p *Partition) brokeDown(c actor.Context, err error) {
 	case errors.As(err, &file):
 		p.skipped(c, err, nil) // the store has told what it did with the file
 	default:
-		inSwiftsWords(p.event(p.log.Error())).Err(err).Msgf("Error syncing partition: %s", why(err))
-		p.update.Broke()
+		what := "partition"
+		if p.job.Kind == messages.Revert {
+			what = "handoff partition"
+		}
+		inSwiftsWords(p.event(p.log.Error())).Err(err).Msgf("Error syncing %s: %s", what, why(err))
+		p.attempted()
+		p.decided().Broke()
 		p.done(c, err)
 	}
+}
+
+// attempted tells the collector that a job has begun which is not skipped.
+func (p *Partition) attempted() {
+	p.deps.Metrics.Count(p.metric("count."+p.job.Partition.Device), 1)
+}
+
+// decided is the part of a job that decides and counts.
+func (p *Partition) decided() interface {
+	Broke()
+	Failed(messages.Node)
+	Result() (messages.Counts, messages.FailureNodes)
+} {
+	if p.job.Kind == messages.Revert {
+		return p.revert.plan
+	}
+	return p.update
 }
 
 // skipped ends a job that was never attempted; failed are the nodes it counts
 // as failed. Swift: obj/replicator.py replicate.
 func (p *Partition) skipped(c actor.Context, err error, failed []messages.Node) {
-	o := messages.Outcome{Kind: messages.Update, Skipped: true, Err: err, Elapsed: p.elapsed()}
+	o := messages.Outcome{Kind: p.job.Kind, Skipped: true, Err: err, Elapsed: p.elapsed(), Remains: p.job.Kind == messages.Revert}
 	if len(failed) > 0 {
 		o.Counts.Failure, o.Failures = len(failed), messages.FailureNodes{}
 		o.Failures.Count(failed...)
@@ -216,14 +250,14 @@ func (p *Partition) skipped(c actor.Context, err error, failed []messages.Node) 
 }
 
 // giveUp reports the job as stuck. What has been done so far counts; the peer in
-// hand, if any, counts as failed.
+// hand, if any, counts as failed. Nothing is removed any more.
 func (p *Partition) giveUp(c actor.Context) {
 	p.stuck = true
 	p.cancel()
 	if p.node.Device == "" {
-		p.update.Broke()
+		p.decided().Broke()
 	} else {
-		p.update.Failed(p.node)
+		p.decided().Failed(p.node)
 	}
 	p.event(p.log.Error()).Dur("elapsed", p.elapsed()).Msg("job is stuck: " + errStuck.Error())
 	c.Request(c.Parent(), &messages.PartitionStuck{Outcome: p.outcome(fmt.Errorf("%s: %w", p.job.Partition, errStuck))})
@@ -234,8 +268,20 @@ func (p *Partition) done(c actor.Context, err error) {
 }
 
 func (p *Partition) outcome(err error) messages.Outcome {
-	counts, failures := p.update.Result()
-	return messages.Outcome{Kind: messages.Update, Counts: counts, Failures: failures, Elapsed: p.elapsed(), Err: err}
+	counts, failures := p.decided().Result()
+	p.deps.Metrics.Timing(p.metric("timing"), p.elapsed())
+	return messages.Outcome{
+		Kind: p.job.Kind, Counts: counts, Failures: failures, Elapsed: p.elapsed(), Err: err,
+		Remains: p.job.Kind == messages.Revert && !p.revert.gone, Proven: p.revert.proven,
+	}
+}
+
+// metric is a statistic's name in Swift's words: revert jobs are "delete" there.
+func (p *Partition) metric(what string) string {
+	if p.job.Kind == messages.Revert {
+		return "partition.delete." + what
+	}
+	return "partition.update." + what
 }
 
 func (p *Partition) elapsed() time.Duration { return p.deps.Clock.Now().Sub(p.begun) }

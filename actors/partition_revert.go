@@ -15,28 +15,41 @@ import (
 // removal.
 //
 //	holding ─▶ pushing, primary by primary ─▶ removing ─▶ PartitionDone
+//
+// The lock is given back when the device lets the actor go.
 
 // revertState is what a revert job knows beyond an update job.
 type revertState struct {
-	plan *plan.Revert
-	hold Hold
-	ring messages.Ring // the newest one
+	plan   *plan.Revert
+	hold   Hold
+	ring   messages.Ring // the newest one
+	proven bool          // all was proven, and is kept until it has settled
+	gone   bool          // the partition's directory has been removed
 }
 
 func (p *Partition) startRevert(c actor.Context) {
 	p.revert.ring = p.job.Ring
-	store, partition := p.deps.Store, p.job.Partition
+	p.revert.plan = plan.NewRevert(p.job.Region, p.job.Peers, nil, 0, false) // until it is known what there is
+	store, partition, life := p.deps.Store, p.job.Partition, p.ctx
 	p.state = p.holding
-	p.run(c, p.ctx, func(ctx context.Context) (any, error) { return store.Hold(ctx, partition) })
+	p.run(c, p.ctx, func(ctx context.Context) (any, error) {
+		hold, err := store.Hold(ctx, partition)
+		if err == nil {
+			// The lock goes with the actor, also when the actor has gone before it could
+			// take the lock in.
+			context.AfterFunc(life, hold.Release)
+		}
+		return hold, err
+	})
 }
 
 // holding waits for the lock and the listing.
 func (p *Partition) holding(c actor.Context, a *answer) {
 	if a.err != nil {
-		p.revert.plan = plan.NewRevert(p.job.Region, p.job.Peers, nil, 0, false)
 		p.notHeld(c, a.err)
 		return
 	}
+	p.attempted()
 	p.revert.hold = a.value.(Hold)
 	p.revert.plan = plan.NewRevert(p.job.Region, p.job.Peers, p.revert.hold.Manifest().Files,
 		p.opts.HandoffDelete, p.opts.CheckRemote)
@@ -46,10 +59,11 @@ func (p *Partition) holding(c actor.Context, a *answer) {
 // notHeld ends a job that could not have its partition.
 func (p *Partition) notHeld(c actor.Context, err error) {
 	if errors.Is(err, ErrPartitionLocked) {
+		p.attempted()
 		inSwiftsWords(p.event(p.log.Info())).Msgf("Unable to lock handoff partition %d for replication on device %s policy %d",
 			p.job.Partition.Number, p.job.Partition.Device, p.job.Partition.Policy)
 		p.deps.Metrics.Count("partition.lock-failure.count", 1)
-		p.doneRevert(c, err)
+		p.done(c, err)
 		return
 	}
 	p.brokeDown(c, err)
@@ -89,17 +103,17 @@ func (p *Partition) remove(c actor.Context) {
 	p.node = messages.Node{}
 	files, whole := p.revert.plan.MayGo()
 	if len(files) == 0 && !whole {
-		p.doneRevert(c, nil)
+		p.done(c, nil)
 		return
 	}
 	if why := p.stillHandoff(); why != "" {
 		p.event(p.log.Info()).Msg("handoff is kept: " + why)
-		p.doneRevert(c, nil)
+		p.done(c, nil)
 		return
 	}
 	if p.opts.HandoffSettle > 0 && !p.job.Settled {
-		p.proven = true
-		p.doneRevert(c, nil)
+		p.revert.proven = true
+		p.done(c, nil)
 		return
 	}
 	p.revert.plan.Removing()
@@ -136,28 +150,13 @@ func (p *Partition) removing(c actor.Context, a *answer) {
 	if a.err != nil {
 		p.revert.plan.Broke()
 		inSwiftsWords(p.event(p.log.Error())).Err(a.err).Msgf("Error syncing handoff partition: %s", why(a.err))
-		p.doneRevert(c, a.err)
+		p.done(c, a.err)
 		return
 	}
 	r := a.value.(messages.Removal)
 	if r.Kept != "" {
 		p.event(p.log.Info()).Int("objects", r.Objects).Msg("handoff is kept: " + r.Kept)
 	}
-	p.gone = r.Whole
-	p.doneRevert(c, nil)
-}
-
-// doneRevert reports the job and gives the lock back.
-func (p *Partition) doneRevert(c actor.Context, err error) {
-	p.letGo()
-	c.Request(c.Parent(), &messages.PartitionDone{Outcome: p.outcome(err)})
-}
-
-// letGo gives the lock back. The descriptor is closed elsewhere: closing can
-// block on a dead disk.
-func (p *Partition) letGo() {
-	if hold := p.revert.hold; hold != nil {
-		p.revert.hold = nil
-		p.deps.Go(hold.Release)
-	}
+	p.revert.gone = r.Whole
+	p.done(c, nil)
 }

@@ -277,23 +277,6 @@ func TestStrangePartitions(t *testing.T) {
 	})
 }
 
-func TestHandoffsAreLeftUntouched(t *testing.T) {
-	ring := &table{nodes: someNodes(4), local: []int{0}, parts: [][]int{{1, 2, 3}, {0, 1, 2}, {1, 2, 3}}}
-	inWorld(t, ring, func(w *world) {
-		w.hashes = func(_ context.Context, p messages.Partition, _ messages.HashOptions) (messages.HashReport, error) {
-			w.event("hash %d", p.Number)
-			return messages.HashReport{}, nil
-		}
-		stats := w.run()
-		if got := w.happened(); !slices.Equal(got, []string{"hash 1"}) || stats.Attempted != 1 {
-			t.Errorf("touched %v, %+v", got, stats)
-		}
-		if d := w.device("d0"); d.Handoffs != 2 {
-			t.Errorf("handoffs %d, want 2", d.Handoffs)
-		}
-	})
-}
-
 func TestOverrides(t *testing.T) {
 	inWorld(t, threeCopies(12, 3, 3), func(w *world) {
 		w.opts.Only = Overrides{Devices: []string{"d1", "elsewhere"}, Partitions: []uint32{3, 5}}
@@ -351,12 +334,12 @@ func TestSlotsBoundTheNode(t *testing.T) {
 			return fine(ctx, p, o)
 		}
 		begun := time.Now()
-		stats := w.run()
+		w.run()
 		if w.most != 3 {
 			t.Errorf("%d jobs at once, want 3", w.most)
 		}
-		if took := time.Since(begun); took != time.Duration(stats.Attempted/3)*time.Second {
-			t.Errorf("%d jobs of a second took %v with 3 slots", stats.Attempted, took)
+		if took := time.Since(begun); took != time.Minute { // 180 update jobs; handoffs take no time here
+			t.Errorf("180 jobs of a second took %v with 3 slots", took)
 		}
 	})
 }

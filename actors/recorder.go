@@ -187,10 +187,6 @@ func (r *Recorder) passDone(c actor.Context, m *messages.PassDone) {
 	if m.Cut == "" {
 		d.Passes++
 	}
-	if m.Handoffs > 0 {
-		r.log.Warn().Str("device", m.Device).Int("handoffs", m.Handoffs).
-			Msg("handoff partitions found and left untouched: this version does not move them yet")
-	}
 	stats := d.Stats
 	d.whole, d.ended = &stats, r.now()
 	if !d.begun.IsZero() {

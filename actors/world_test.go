@@ -41,9 +41,12 @@ type world struct {
 	hashes  func(ctx context.Context, p messages.Partition, o messages.HashOptions) (messages.HashReport, error)
 	peer    func(ctx context.Context, n messages.Node, policy int, part uint32) (messages.Hashes, error)
 	push    func(ctx context.Context, job messages.SyncJob) (messages.SyncResult, error)
+	hold    func(ctx context.Context, p messages.Partition) (Hold, error)
+	counted map[string]int // statistics
 	done    chan *messages.RunDone
 	failure chan error
 	root    *actor.PID
+	thaw    chan struct{}
 }
 
 // table is a ring in which every partition has the primaries that it says.
@@ -115,7 +118,7 @@ func view(version uint64, ring messages.Ring) *messages.View {
 func inWorld(t *testing.T, ring *table, test func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, done: make(chan *messages.RunDone, 100), failure: make(chan error, 1)}
+		w := &world{t: t, done: make(chan *messages.RunDone, 100), failure: make(chan error, 1), thaw: make(chan struct{})}
 		w.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
 			return slog.New(slog.NewTextHandler(io.Discard, nil))
 		}))
@@ -135,7 +138,7 @@ func (w *world) defaults() {
 	}
 	w.deps = Deps{
 		Clock: bubbleClock{}, Rand: &seeded{r: rand.New(rand.NewPCG(1, 2))}, Go: func(f func()) { go f() },
-		Placement: w, Store: w, Peers: peers{w}, Transport: w, Recon: w, Log: zerolog.New(&lockedWriter{w: w}),
+		Placement: w, Store: w, Peers: peers{w}, Transport: w, Recon: w, Metrics: metrics{w}, Log: zerolog.New(&lockedWriter{w: w}),
 	}
 	w.list = func(context.Context, string, int) (messages.Listing, error) {
 		var l messages.Listing
@@ -152,6 +155,8 @@ func (w *world) defaults() {
 	w.push = func(context.Context, messages.SyncJob) (messages.SyncResult, error) {
 		return messages.SyncResult{OK: true}, nil
 	}
+	w.counted = map[string]int{}
+	w.hold = func(_ context.Context, p messages.Partition) (Hold, error) { return w.holds(p, objects(2)), nil }
 	w.system.EventStream.Subscribe(func(m any) {
 		if done, ok := m.(*messages.RunDone); ok {
 			w.done <- done
@@ -283,6 +288,53 @@ func (w *world) Update(_ context.Context, entries map[string]any) error {
 	w.recon = append(w.recon, entries)
 	return nil
 }
+
+func (w *world) Hold(ctx context.Context, p messages.Partition) (Hold, error) {
+	defer w.enter()()
+	return w.hold(ctx, p)
+}
+func (w *world) Path(p messages.Partition) string { return "/srv/node/" + p.String() }
+
+type metrics struct{ w *world }
+
+func (m metrics) Count(name string, n int) {
+	m.w.mu.Lock()
+	defer m.w.mu.Unlock()
+	m.w.counted[name] += n
+}
+func (m metrics) Timing(name string, _ time.Duration) { m.Count(name, 1) }
+
+// objects are n objects of one data file each.
+func objects(n int) messages.Files {
+	files := messages.Files{}
+	for i := range n {
+		files[fmt.Sprintf("%029xabc", i)] = []string{"1700000000.00000.data"}
+	}
+	return files
+}
+
+// held is a handoff partition that says what is done with it.
+type held struct {
+	w     *world
+	p     messages.Partition
+	files messages.Files
+	kept  string // what Remove answers
+	err   error
+}
+
+func (w *world) holds(p messages.Partition, files messages.Files) *held {
+	return &held{w: w, p: p, files: files}
+}
+
+func (h *held) Manifest() messages.Manifest {
+	return messages.Manifest{Suffixes: []string{"abc"}, Files: h.files}
+}
+
+func (h *held) Remove(_ context.Context, files messages.Files, whole bool) (messages.Removal, error) {
+	h.w.event("remove %d objects of %d whole=%v", len(files), h.p.Number, whole)
+	return messages.Removal{Objects: len(files), Whole: whole && h.kept == "", Kept: h.kept}, h.err
+}
+func (h *held) Release() { h.w.event("release %d", h.p.Number) }
 
 type peers struct{ w *world }
 

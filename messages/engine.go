@@ -40,7 +40,7 @@ type DeviceSnapshot struct {
 	Since    time.Time // when the state began
 	Jobs     int       // jobs of the running or last pass
 	Done     int       // jobs ended
-	Handoffs int       // handoff partitions seen in the last pass
+	Handoffs int       // handoff partitions left by the last pass
 	Stats    Stats     // numbers of the running or last pass
 	Passes   int       // passes that reached their last job
 	Cut      string    // why the last pass was cut short, or empty

@@ -28,7 +28,7 @@ type JobDone struct {
 // a device that crashed. Receiver: recorder.
 type PassDone struct {
 	Device   string
-	Handoffs int    // handoff partitions seen
+	Handoffs int    // handoff partitions that are still there
 	Cut      string // why the pass ended before its last job, or empty
 }
 
