@@ -1,0 +1,117 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"understudy/messages"
+)
+
+// Whatever happens, a file may go only if it was listed and enough distinct
+// primaries have proven it.
+func TestMayGoNeverExceedsTheProofs(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		peers := nodes(1, rapid.IntRange(0, 4).Draw(t, "primaries"), 1)
+		for i := range peers {
+			peers[i].Region = rapid.IntRange(1, 2).Draw(t, "region")
+		}
+		deleteAt := rapid.IntRange(0, 6).Draw(t, "handoff_delete")
+		held := messages.Files{}
+		for i := range rapid.IntRange(0, 3).Draw(t, "objects") {
+			held[fmt.Sprint("hash", i)] = []string{"a.data", "b.meta"}[:rapid.IntRange(1, 2).Draw(t, "files")]
+		}
+		r := NewRevert(1, peers, held, deleteAt, rapid.Bool().Draw(t, "check"))
+		proofs := map[string]map[int]bool{} // file → the nodes that have proven it
+		broken, failed, steps := false, 0, 0
+		stop := rapid.IntRange(0, 5).Draw(t, "stop after")
+		for ; steps < stop; steps++ {
+			step, ok := r.Next()
+			if !ok {
+				break
+			}
+			switch rapid.SampledFrom([]string{"ok", "ok", "fails", "error"}).Draw(t, "push") {
+			case "ok":
+				proven := messages.Files{}
+				for hash, names := range held {
+					for _, name := range append(slices.Clone(names), "later.data") {
+						if rapid.Bool().Draw(t, "proven") {
+							proven[hash] = append(proven[hash], name)
+							if proofs[hash+name] == nil {
+								proofs[hash+name] = map[int]bool{}
+							}
+							proofs[hash+name][step.Node.ID] = true
+						}
+					}
+				}
+				r.Pushed(step.Node, true, proven)
+			case "fails":
+				failed++
+				r.Pushed(step.Node, false, nil)
+			case "error":
+				failed++
+				broken = true
+				r.Failed(step.Node)
+			}
+		}
+		files, whole := r.MayGo()
+		need := len(peers)
+		if deleteAt > 0 {
+			need = min(need, deleteAt)
+		}
+		if (broken || len(peers) == 0) && (len(files) > 0 || whole) {
+			t.Fatalf("something may go after an error or without primaries: %v", files)
+		}
+		for hash, names := range files {
+			for _, name := range names {
+				if !slices.Contains(held[hash], name) {
+					t.Fatalf("%s was never listed", name)
+				}
+				if len(proofs[hash+name]) < need {
+					t.Fatalf("%s/%s may go with %d proofs of %d", hash, name, len(proofs[hash+name]), need)
+				}
+			}
+		}
+		if whole && len(held) > 0 {
+			for hash, names := range held {
+				if !slices.Equal(files[hash], names) {
+					t.Fatalf("the whole may go without %s %v", hash, names)
+				}
+			}
+		}
+		if counts, _ := r.Result(); counts.Failure != failed || counts.Success != len(peers)-failed || counts.Rsync != steps {
+			t.Fatalf("counted %+v, want %d failures of %d", counts, failed, len(peers))
+		}
+	})
+}
+
+// A partition that no primary of the ring wants is never given up, not even an
+// empty one: the ring may be the wrong one.
+func TestNoPrimariesNoRemoval(t *testing.T) {
+	for _, held := range []messages.Files{nil, {"h": {"a.data"}}} {
+		for _, deleteAt := range []int{0, 2} {
+			r := NewRevert(1, nil, held, deleteAt, false)
+			if _, ok := r.Next(); ok {
+				t.Error("there is somebody to push to")
+			}
+			if files, whole := r.MayGo(); len(files) > 0 || whole {
+				t.Errorf("held %v, handoff_delete %d: %v %v may go", held, deleteAt, files, whole)
+			}
+		}
+	}
+}
+
+func TestSameNodes(t *testing.T) {
+	a, b := nodes(1, 3, 1), nodes(1, 3, 1)
+	slices.Reverse(b)
+	b[0].Index = 2
+	if !SameNodes(a, b) {
+		t.Error("order or index matters")
+	}
+	b[1].ReplicationIP = "10.9.9.9"
+	if SameNodes(a, b) || SameNodes(a, a[:2]) {
+		t.Error("another address, or fewer nodes, is the same")
+	}
+}
