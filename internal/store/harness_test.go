@@ -189,6 +189,10 @@ func (f faultFS) SyncDir(d Dir) error {
 	return f.FS.SyncDir(d)
 }
 
+func (f faultFS) CloseDir(d Dir) error {
+	return errors.Join(f.ask("closedir", d.Path), f.FS.CloseDir(d))
+}
+
 func (f faultFS) Stat(at Dir, name string, follow bool) (Info, error) {
 	if err := f.ask("stat", at.Child(name)); err != nil {
 		return Info{}, err

@@ -119,10 +119,14 @@ func (h *hasher) refresh(ctx context.Context, suffixes map[string]string, o mess
 	for _, suffix := range o.Recalculate {
 		suffixes[suffix] = ""
 	}
-	for _, suffix := range slices.Sorted(maps.Keys(suffixes)) {
-		if suffixes[suffix] != "" {
-			continue
+	var unknown []string
+	for suffix, sum := range suffixes {
+		if sum == "" {
+			unknown = append(unknown, suffix)
 		}
+	}
+	slices.Sort(unknown)
+	for _, suffix := range unknown {
 		changed = true
 		sum, err := h.suffix(ctx, suffix)
 		switch {

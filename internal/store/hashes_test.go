@@ -412,7 +412,7 @@ func TestInvalidationWhileHashing(t *testing.T) {
 		var once sync.Once
 		attempts := 0
 		b = newBench(t, both(atNow, withHook(func(op, path string) error {
-			if op != "rmdir" || path != b.in("aaa") {
+			if op != "closedir" || path != b.in("aaa") {
 				return nil
 			}
 			attempts++
@@ -452,7 +452,7 @@ func TestRestartsAreCapped(t *testing.T) {
 	var b *bench
 	attempts := 0
 	b = newBench(t, both(atNow, withHook(func(op, path string) error {
-		if op == "rmdir" && path == b.in("aaa") {
+		if op == "closedir" && path == b.in("aaa") {
 			attempts++
 			b.setCache(hashes.File{Valid: true, Updated: float64(attempts), Suffixes: map[string]string{"bbb": fake}})
 		}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -26,6 +27,8 @@ type hasher struct {
 	set     diskfile.Set
 	md5     hash.Hash
 	text    []byte
+	at      time.Time // when the suffix was begun; ages are counted from it
+	living  bool      // the suffix has a hash directory with files
 }
 
 func newHasher(w *partition) *hasher { return &hasher{partition: w, md5: md5.New()} }
@@ -48,6 +51,7 @@ func (h *hasher) suffix(ctx context.Context, suffix string) (string, error) {
 	}
 	slices.Sort(h.entries)
 	h.md5.Reset()
+	h.at, h.living = h.now(), false
 	for _, entry := range h.entries {
 		if err := ctx.Err(); err != nil {
 			return "", err
@@ -58,9 +62,12 @@ func (h *hasher) suffix(ctx context.Context, suffix string) (string, error) {
 			}
 		}
 	}
-	// Rule: an empty suffix directory is no suffix. The kernel refuses any other.
-	if err := h.fs.Rmdir(h.dir, suffix); err == nil || is(err, unix.ENOENT) {
-		return "", errGone
+	if !h.living {
+		// Rule: an empty suffix directory is no suffix. The kernel refuses any other.
+		// (Swift also tries when it has just seen files in there.)
+		if err := h.fs.Rmdir(h.dir, suffix); err == nil || is(err, unix.ENOENT) {
+			return "", errGone
+		}
 	}
 	var sum [md5.Size]byte
 	return hex.EncodeToString(h.md5.Sum(sum[:0])), nil
@@ -77,7 +84,7 @@ func (h *hasher) hashDir(suffix Dir, name string) error {
 	if err != nil {
 		return err
 	}
-	h.set.Read(h.names, h.now(), h.reclaimAge)
+	h.set.Read(h.names, h.at, h.reclaimAge)
 	if len(h.set.Remove) > 0 || h.set.Reclaim != "" {
 		if err := h.clean(suffix, name); err != nil {
 			return err
@@ -94,6 +101,7 @@ func (h *hasher) hashDir(suffix Dir, name string) error {
 		}
 		return nil
 	}
+	h.living = true
 	h.text = h.set.AppendHashText(h.text[:0])
 	h.md5.Write(h.text) // never fails
 	return nil
@@ -118,7 +126,7 @@ func (h *hasher) clean(suffix Dir, name string) error {
 	if err != nil {
 		return err
 	}
-	h.set.Read(h.names, h.now(), h.reclaimAge)
+	h.set.Read(h.names, h.at, h.reclaimAge)
 	buried := true
 	for _, dead := range h.set.Remove {
 		// Rule: obsolete by a newer file in the same listing, or metadata without data

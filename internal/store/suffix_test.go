@@ -101,7 +101,6 @@ func TestErrnoByErrno(t *testing.T) {
 		// Not unlinked still counts as gone.
 		{"remove", "aaa/" + stale + "/1700000002.00000.data", outcome{hash: bothHash}, nil},
 		{"rmdir", "aaa/" + hollow, outcome{hash: bothHash}, nil},
-		{"rmdir", "aaa", outcome{hash: bothHash}, table{unix.ENOENT: {hash: "gone"}}},
 	} {
 		for _, errno := range all {
 			want, ok := c.table[errno]
@@ -138,6 +137,24 @@ func TestErrnoByErrno(t *testing.T) {
 					t.Errorf("log: %s", b.log)
 				}
 			})
+		}
+	}
+}
+
+// A suffix without files that cannot be removed keeps the hash of nothing.
+func TestErrnosOfSuffixRmdir(t *testing.T) {
+	for _, errno := range []unix.Errno{unix.ENOENT, unix.ENOTEMPTY, unix.EIO, unix.EROFS, unix.EBUSY} {
+		var b *bench
+		b = newBench(t, withHook(func(op, path string) error {
+			if op == "rmdir" && path == b.in("aaa") {
+				return errno
+			}
+			return nil
+		}))
+		b.object("aaa", hollow)
+		hash, there := b.hashes(messages.HashOptions{}).Hashes["aaa"]
+		if want := errno != unix.ENOENT; there != want || there && hash != md5Of("") {
+			t.Errorf("%v: %q %v", errno, hash, there)
 		}
 	}
 }

@@ -269,8 +269,7 @@ func TestDaemonRefusals(t *testing.T) {
 		if err := os.Remove(filepath.Join(r.there.root, "sdb", "objects")); err != nil {
 			t.Fatal(err)
 		}
-		// 11 up to 3.2, 3 in later ones.
-		r.failing(t, r.object(1), 11, 3)
+		r.failing(t, r.object(1), 11)
 		if entries, err := os.ReadDir(filepath.Join(r.there.root, "sdb")); err != nil || len(entries) > 0 {
 			t.Errorf("the mount point holds %v, %v", entries, err)
 		}
@@ -279,7 +278,7 @@ func TestDaemonRefusals(t *testing.T) {
 		r := newRig(t, "", nil)
 		job := r.object(1)
 		job.Node.Device = "sdz"
-		r.failing(t, job, 11, 3)
+		r.failing(t, job, 11)
 	})
 	t.Run("unknown module", func(t *testing.T) {
 		r := newRig(t, "", func(c *Config) { c.Module = "rsync://{replication_ip}:{replication_port}/other" })

@@ -117,3 +117,12 @@ type stuckRun struct{ done, killed chan struct{} }
 func (s *stuckRun) Done() <-chan struct{} { return s.done }
 func (s *stuckRun) Exit() (int, error)    { return -9, nil }
 func (s *stuckRun) Kill()                 { s.killed <- struct{}{} }
+
+func awaitSignal(t *testing.T, c <-chan struct{}, what string) {
+	t.Helper()
+	select {
+	case <-c:
+	case <-time.After(patience):
+		t.Fatalf("there was no %s", what)
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
 	"understudy/messages"
@@ -29,7 +30,8 @@ func TestMain(m *testing.M) {
 		_, err = tr.Sync(context.Background(), fakeJob(true))
 		panic(err)
 	}
-	os.Exit(m.Run())
+	// The thread that starts processes is meant to stay.
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("understudy/internal/transport/rsync.forkLoop"))
 }
 
 func fakeConfig(devices string, peers Peers, log *logLines) Config {
@@ -101,6 +103,7 @@ func awaitDeath(t *testing.T, pid int) {
 		}
 	}
 	t.Errorf("process %d lives on", pid)
+	_ = unix.Kill(pid, unix.SIGKILL)
 }
 
 // An rsync that ignores every polite signal, with a child that holds its output.
@@ -197,9 +200,9 @@ func TestStuckChild(t *testing.T) {
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := syncing(r.Transport, ctx, fakeJob(true))
-		<-child.started
+		awaitSignal(t, child.started, "start")
 		end(cancel)
-		<-child.killed
+		awaitSignal(t, child.killed, "kill")
 		clock.fire(t, afterKill)
 		if a := await(t, done); a.res.OK {
 			t.Errorf("sync returned %v, %v", a.res, a.err)

@@ -132,6 +132,9 @@ func (c *Cluster) layOut() error {
 	if c.keeper, err = newKeeper(c.path("run/pids")); err != nil {
 		return err
 	}
+	if err := os.CopyFS(c.path("run"), scripts); err != nil {
+		return fmt.Errorf("write the lab's scripts: %w", err)
+	}
 	if err := os.WriteFile(c.path("etc/swift.conf"), []byte(c.spec.swiftConf()), 0o644); err != nil {
 		return fmt.Errorf("write swift.conf: %w", err)
 	}
@@ -213,11 +216,15 @@ func (c *Cluster) SwiftRecon(ctx context.Context, args ...string) (string, error
 
 // helper runs one command of lab.py with a JSON request and a JSON answer.
 func (c *Cluster) helper(ctx context.Context, name string, request, answer any) error {
+	return c.script(ctx, "lab.py", name, request, answer)
+}
+
+func (c *Cluster) script(ctx context.Context, script, name string, request, answer any) error {
 	in, err := json.Marshal(request)
 	if err != nil {
 		return fmt.Errorf("encode request %s: %w", name, err)
 	}
-	out, err := c.runHelper(ctx, name, in)
+	out, err := c.runScript(ctx, script, name, in)
 	if err != nil {
 		return err
 	}

@@ -1,9 +1,9 @@
 package cluster
 
-import _ "embed"
+import "embed"
 
-// labScript is the one Python program of the lab: it does with Swift's own classes
-// what must be Swift's own doing (rings, bytes on disk, decoding, hashing).
+// scripts are the Python programs of the lab: they do with Swift's own classes what
+// must be Swift's own doing (rings, bytes on disk, decoding, hashing).
 //
-//go:embed lab.py
-var labScript []byte
+//go:embed lab.py bulk.py
+var scripts embed.FS

@@ -351,7 +351,7 @@ COMMANDS = {'rings': make_rings, 'write': write, 'scan': scan, 'read': read,
             'primaries': primaries}
 
 
-def main():
+def main(commands):
     name = sys.argv[1]
     if name != 'rings':
         user = pwd.getpwnam('swift')
@@ -359,8 +359,8 @@ def main():
         os.setgid(user.pw_gid)
         os.setuid(user.pw_uid)
         os.umask(0o022)
-    json.dump(COMMANDS[name](json.load(sys.stdin)), sys.stdout)
+    json.dump(commands[name](json.load(sys.stdin)), sys.stdout)
 
 
 if __name__ == '__main__':
-    main()
+    main(COMMANDS)

@@ -138,17 +138,14 @@ func (k *keeper) release() {
 	k.pids.Close()
 }
 
-// runHelper runs lab.py and returns its standard output.
-func (c *Cluster) runHelper(ctx context.Context, name string, in []byte) ([]byte, error) {
-	script := c.path("run/lab.py")
-	if err := os.WriteFile(script, labScript, 0o644); err != nil {
-		return nil, fmt.Errorf("write lab.py: %w", err)
-	}
-	cmd := c.command(ctx, "/usr/bin/python3", script, name)
+// runScript runs a command of one of the Python programs and returns its standard
+// output.
+func (c *Cluster) runScript(ctx context.Context, script, name string, in []byte) ([]byte, error) {
+	cmd := c.command(ctx, "/usr/bin/python3", "-B", c.path("run/"+script), name)
 	var out, fail bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(in), &out, &fail
 	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("run lab.py %s: %w: %s", name, err, lastBytes(fail.Bytes(), 4000))
+		return nil, fmt.Errorf("run %s %s: %w: %s", script, name, err, lastBytes(fail.Bytes(), 4000))
 	}
 	return out.Bytes(), nil
 }

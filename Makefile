@@ -1,0 +1,46 @@
+# One command each. `make test` is the whole proof; .ci/run calls it.
+GO       ?= go
+FUZZTIME ?= 20s
+BENCH    ?= -out docs/benchmarks.md
+
+.PHONY: build test tools lint unit interop bench fuzz demo
+
+build:
+	$(GO) build -o bin/ ./cmd/...
+
+test: tools lint unit interop
+
+# What the tests run against: Swift's own packages and rsync.
+tools:
+	test/install.sh
+
+# staticcheck and gofumpt are tools of this module, so their versions are fixed.
+lint:
+	$(GO) vet ./...
+	@unformatted=$$($(GO) tool gofumpt -l .); if [ -n "$$unformatted" ]; then echo "gofumpt would change:"; echo "$$unformatted"; exit 1; fi
+	$(GO) tool staticcheck ./...
+
+# Everything but the clusters; the import rules (internal/archtest) are among it.
+unit:
+	$(GO) test -race $$($(GO) list ./... | grep -v '/test/interop$$')
+
+# Our replicator, built with the race detector, against real Swift nodes.
+interop:
+	$(GO) test -count=1 -timeout 20m ./test/interop
+
+# Ours and Swift's in turn on the same trees; about ten minutes on two cores.
+bench: tools
+	$(GO) run ./test/bench $(BENCH)
+
+# Every fuzz target for FUZZTIME.
+fuzz:
+	@for package in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "$$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+		done; \
+	done
+
+# Three minutes of theatre: a real cluster loses a disk and gets it back.
+demo: tools
+	$(GO) run ./test/interop/demo

@@ -1,0 +1,73 @@
+package lab
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"understudy/internal/swift/hashpath"
+)
+
+// What swift.conf says. The secrets are none in a lab.
+const (
+	hashPrefix = "under"
+	hashSuffix = "study"
+	policyName = "gold"
+)
+
+const swiftConf = `[swift-hash]
+swift_hash_path_prefix = ` + hashPrefix + `
+swift_hash_path_suffix = ` + hashSuffix + `
+
+[storage-policy:0]
+name = ` + policyName + `
+default = yes
+`
+
+func (c *Cluster) swiftConfPath() string { return filepath.Join(c.etc(), "swift.conf") }
+
+func (c *Cluster) writeSwiftConf() error {
+	if err := os.WriteFile(c.swiftConfPath(), []byte(swiftConf), 0o644); err != nil {
+		return fmt.Errorf("write swift.conf: %w", err)
+	}
+	c.hasher = hashpath.Hasher{Prefix: []byte(hashPrefix), Suffix: []byte(hashSuffix)}
+	return nil
+}
+
+const serverConf = `[DEFAULT]
+devices = %s
+mount_check = false
+swift_dir = %s
+bind_ip = %s
+bind_port = %d
+
+[pipeline:main]
+pipeline = object-server
+
+[app:object-server]
+use = egg:swift#object
+
+[object-replicator]
+recon_cache_path = %s
+rsync_module = rsync://127.0.0.1:%d/{replication_ip}
+`
+
+// writeConf writes the node's object-server.conf. The cluster's options come
+// last and so count.
+func (n *Node) writeConf() error {
+	c := n.cluster
+	text := fmt.Sprintf(serverConf, escaped(n.DevicesRoot()), escaped(c.etc()), n.IP, n.Port, escaped(n.cachePath()), c.rsyncd.port)
+	for _, name := range slices.Sorted(maps.Keys(c.spec.Options)) {
+		text += name + " = " + c.spec.Options[name] + "\n"
+	}
+	if err := os.WriteFile(n.ConfPath(), []byte(text), 0o644); err != nil {
+		return fmt.Errorf("write object-server.conf of node %d: %w", n.Number, err)
+	}
+	return nil
+}
+
+// escaped writes a path for a file in which % begins a substitution.
+func escaped(path string) string { return strings.ReplaceAll(path, "%", "%%") }

@@ -1,0 +1,167 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"understudy/bootstrap"
+	"understudy/config"
+	"understudy/internal/observe/logs"
+	"understudy/internal/server"
+	"understudy/internal/store"
+	"understudy/messages"
+)
+
+// Node is one storage node of a cluster.
+type Node struct {
+	Number int // from 1; its zone as well
+	IP     string
+	Port   int            // of its object server
+	Disks  []string       // d1, d2, …
+	Config *config.Config // as read from ConfPath
+
+	cluster  *Cluster
+	listener net.Listener
+	store    *store.Store
+	logs     *logs.Logs
+	cancel   context.CancelFunc
+	served   chan error
+}
+
+// newNode makes the node's folders and opens its port.
+func newNode(c *Cluster, number int) (*Node, error) {
+	n := &Node{Number: number, IP: "127.0.1." + strconv.Itoa(number), cluster: c}
+	for disk := 1; disk <= c.spec.Disks; disk++ {
+		n.Disks = append(n.Disks, "d"+strconv.Itoa(disk))
+	}
+	for _, disk := range n.Disks {
+		if err := os.MkdirAll(filepath.Join(n.DevicesRoot(), disk), 0o755); err != nil {
+			return nil, fmt.Errorf("make node %d: %w", number, err)
+		}
+	}
+	if err := os.MkdirAll(n.cachePath(), 0o755); err != nil {
+		return nil, fmt.Errorf("make node %d: %w", number, err)
+	}
+	var err error
+	n.listener, n.Port, err = listen(n.IP)
+	return n, err
+}
+
+// start writes and reads the node's configuration and starts its object server.
+func (n *Node) start() error {
+	if err := n.writeConf(); err != nil {
+		return err
+	}
+	var err error
+	n.Config, err = config.Load(n.ConfPath(), config.Options{SwiftConf: n.cluster.swiftConfPath()})
+	if err != nil {
+		return fmt.Errorf("read configuration of node %d: %w", n.Number, err)
+	}
+	n.logs, err = logs.New(logs.Config{
+		Format: logs.FormatConsole, Level: n.Config.Log.Level,
+		Stderr: &nodeWriter{node: "node " + strconv.Itoa(n.Number) + "  ", out: n.cluster.log},
+	})
+	if err != nil {
+		return fmt.Errorf("open log of node %d: %w", n.Number, err)
+	}
+	n.store = store.New(store.Options{
+		Root: n.Config.Devices, MountCheck: n.Config.MountCheck, ReclaimAge: n.Config.DiskFile.ReclaimAge, Log: n.logs.Logger,
+	})
+	peers := server.New(server.Config{
+		Store: n.store, Policies: []messages.Policy{{Index: 0, Name: policyName}}, Log: n.logs.Logger,
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	n.cancel, n.served = cancel, make(chan error, 1)
+	go func(l net.Listener) { n.served <- peers.Serve(ctx, l) }(n.listener)
+	return nil
+}
+
+// pass runs one pass of the node's engine.
+func (n *Node) pass(ctx context.Context) (messages.Stats, error) {
+	engine, err := bootstrap.New(bootstrap.Settings{Config: n.Config, Once: true, Log: n.logs.Logger})
+	if err != nil {
+		return messages.Stats{}, fmt.Errorf("make engine of node %d: %w", n.Number, err)
+	}
+	stats, err := engine.Run(ctx)
+	if err != nil {
+		return stats, fmt.Errorf("run engine of node %d: %w", n.Number, err)
+	}
+	return stats, nil
+}
+
+// stop may be called on a node that did not start, and again.
+func (n *Node) stop() error {
+	var errs []error
+	switch {
+	case n.cancel != nil:
+		n.cancel()
+		errs = append(errs, <-n.served)
+	case n.listener != nil:
+		errs = append(errs, n.listener.Close())
+	}
+	n.cancel, n.listener = nil, nil
+	if n.logs != nil {
+		errs = append(errs, n.logs.Close())
+		n.logs = nil
+	}
+	return errors.Join(errs...)
+}
+
+// DevicesRoot is the folder of the node's disks.
+func (n *Node) DevicesRoot() string { return filepath.Join(n.dir(), "node") }
+
+// ConfPath is the node's object-server.conf.
+func (n *Node) ConfPath() string { return filepath.Join(n.dir(), "object-server.conf") }
+
+func (n *Node) cachePath() string { return filepath.Join(n.dir(), "cache") }
+
+func (n *Node) dir() string { return filepath.Join(n.cluster.Dir, "nodes", strconv.Itoa(n.Number)) }
+
+// Round is what happened in one pass of all engines.
+type Round struct {
+	Stats   messages.Stats // all nodes' numbers added up
+	Elapsed time.Duration
+}
+
+// Round runs one pass of every node's engine, all at the same time. Partitions
+// that failed are no error: they are in the Stats.
+func (c *Cluster) Round(ctx context.Context) (Round, error) {
+	var r Round
+	var mu sync.Mutex
+	begun := time.Now()
+	group, ctx := errgroup.WithContext(ctx)
+	for _, n := range c.Nodes {
+		group.Go(func() error {
+			stats, err := n.pass(ctx)
+			mu.Lock()
+			defer mu.Unlock()
+			r.Stats.Add(stats)
+			return err
+		})
+	}
+	err := group.Wait()
+	r.Elapsed = time.Since(begun)
+	return r, err
+}
+
+// nodeWriter puts the node's name before each line. It is given whole lines.
+type nodeWriter struct {
+	node string
+	out  *os.File // several nodes append to it
+}
+
+func (w *nodeWriter) Write(p []byte) (int, error) {
+	if _, err := w.out.Write(append([]byte(w.node), p...)); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}

@@ -1,0 +1,196 @@
+// Package server is the receiving side of replication: what other nodes'
+// replicators ask this node's object server for.
+//
+// Swift: obj/server.py ObjectController.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	stdlog "log"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/rs/zerolog"
+
+	"understudy/messages"
+)
+
+// Store is what the server needs of the disks. Its methods block on disk.
+type Store interface {
+	// Check tells whether a device can be worked on: *messages.DeviceError if not.
+	Check(ctx context.Context, device string) error
+	// Hashes returns the suffix hashes of a partition. A missing partition has none
+	// and is not made.
+	Hashes(ctx context.Context, p messages.Partition, o messages.HashOptions) (messages.HashReport, error)
+	// Invalidate marks suffixes as changed, without hashing them.
+	Invalidate(ctx context.Context, p messages.Partition, suffixes []string) error
+}
+
+// Config is what a Server has to know. Store, Policies and Log are required.
+type Config struct {
+	Store    Store
+	Policies []messages.Policy // those of the replication type
+	Log      zerolog.Logger
+	Version  string // told in the answer to OPTIONS, after "object-server/"
+
+	// Handlers serve further verbs. Their requests have a valid UTF-8 path and
+	// nothing else has been checked.
+	Handlers map[string]http.Handler
+	// NoReplication is replication_server = false: REPLICATE and SSYNC are answered
+	// with 405.
+	NoReplication bool
+
+	Limits Limits
+}
+
+// Limits bound what peers can take from this node. Zero stands for the default.
+type Limits struct {
+	Connections int           // open at the same time; more wait to be accepted; 1024
+	HeaderBytes int           // of one request; 64 KiB
+	PerDevice   int           // requests at work on one device; more wait; 8
+	DeviceWait  time.Duration // for one of those places, then 503; 30s
+	Header      time.Duration // to send a request's head; 60s
+	Idle        time.Duration // between the requests of a connection; 60s
+	Answer      time.Duration // for a peer to take an answer; 60s
+	Drain       time.Duration // for requests at work when the server ends; 5s
+}
+
+func (l Limits) withDefaults() Limits {
+	number(&l.Connections, 1024)
+	number(&l.HeaderBytes, 64<<10)
+	number(&l.PerDevice, 8)
+	number(&l.DeviceWait, 30*time.Second)
+	number(&l.Header, 60*time.Second)
+	number(&l.Idle, 60*time.Second)
+	number(&l.Answer, 60*time.Second)
+	number(&l.Drain, 5*time.Second)
+	return l
+}
+
+func number[T int | time.Duration](n *T, value T) {
+	if *n <= 0 {
+		*n = value
+	}
+}
+
+// Server answers peers. It is an http.Handler and safe for concurrent use.
+type Server struct {
+	cfg     Config
+	methods []string // served, in order
+	slots   slots
+}
+
+// New makes a server. It does no I/O and starts nothing.
+func New(cfg Config) *Server {
+	cfg.Limits = cfg.Limits.withDefaults()
+	s := &Server{cfg: cfg, slots: slots{limit: cfg.Limits.PerDevice}}
+	s.methods = []string{http.MethodOptions, methodReplicate}
+	for m := range cfg.Handlers {
+		s.methods = append(s.methods, m)
+	}
+	slices.Sort(s.methods)
+	s.methods = slices.Compact(s.methods)
+	if cfg.NoReplication {
+		s.methods = slices.DeleteFunc(s.methods, func(m string) bool { return m == methodReplicate || m == methodSsync })
+	}
+	return s
+}
+
+const (
+	methodReplicate = "REPLICATE"
+	methodSsync     = "SSYNC"
+)
+
+// ServeHTTP answers one request.
+// Swift: obj/server.py __call__, behind common/middleware/healthcheck.py.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	started := time.Now()
+	path, err := requestPath(r)
+	var a answer
+	switch {
+	case err != nil || !utf8.ValidString(path):
+		a = answer{http.StatusPreconditionFailed, typeHTML, "Invalid UTF8 or contains NULL"}
+	case path == "/healthcheck":
+		a = answer{http.StatusOK, typeText, "OK"}
+	case !slices.Contains(s.methods, r.Method):
+		a = page(http.StatusMethodNotAllowed, "The method is not allowed for this resource.")
+	case s.cfg.Handlers[r.Method] != nil:
+		s.cfg.Handlers[r.Method].ServeHTTP(w, r)
+		return
+	case r.Method == http.MethodOptions:
+		w.Header().Set("Allow", strings.Join(s.methods, ", "))
+		w.Header().Set("Server", "object-server/"+s.cfg.Version)
+		a = answer{http.StatusOK, typeHTML, ""}
+	default:
+		a = s.replicate(workContext(r), r, path)
+	}
+	s.cfg.Log.Debug().Str("method", r.Method).Str("path", r.RequestURI).Str("peer", r.RemoteAddr).
+		Int("status", a.status).Dur("elapsed", time.Since(started)).Msg("request")
+	if r.ContentLength != 0 {
+		w.Header().Set("Connection", "close") // nobody reads the body
+	}
+	// No error: a writer without deadlines is not a peer's connection.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.cfg.Limits.Answer))
+	a.write(w)
+}
+
+// requestPath is the path as sent, unquoted.
+func requestPath(r *http.Request) (string, error) {
+	raw, _, _ := strings.Cut(r.RequestURI, "?")
+	return url.PathUnescape(raw)
+}
+
+// workKey holds the context of the server in those of its requests.
+type workKey struct{}
+
+// workContext is the context of work that a request asks for. It does not end
+// with the connection: a peer that has given up asks again, and should then find
+// the hashes cached.
+func workContext(r *http.Request) context.Context {
+	if ctx, ok := r.Context().Value(workKey{}).(context.Context); ok {
+		return ctx
+	}
+	return context.WithoutCancel(r.Context())
+}
+
+// Serve answers the connections of a listener until ctx is done, and then closes
+// the listener and returns nil. Requests at work get Limits.Drain to end; what is
+// stuck on a dead disk is left behind. Call it once for each listener.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	base := context.WithValue(work, workKey{}, work)
+	h := &http.Server{
+		Handler:                      s,
+		ReadHeaderTimeout:            s.cfg.Limits.Header,
+		IdleTimeout:                  s.cfg.Limits.Idle,
+		MaxHeaderBytes:               s.cfg.Limits.HeaderBytes,
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     stdlog.New(s.cfg.Log.With().Str("listener", l.Addr().String()).Logger(), "", 0),
+		BaseContext:                  func(net.Listener) context.Context { return base },
+	}
+	served := make(chan error, 1)
+	go func() { served <- h.Serve(newLimitListener(l, s.cfg.Limits.Connections)) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve %s: %w", l.Addr(), err)
+	case <-ctx.Done():
+	}
+	drain, cancelDrain := context.WithTimeout(work, s.cfg.Limits.Drain)
+	defer cancelDrain()
+	if err := h.Shutdown(drain); err != nil {
+		s.cfg.Log.Warn().Err(err).Stringer("listener", l.Addr()).Msg("requests still at work")
+		_ = h.Close()
+	}
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve %s: %w", l.Addr(), err)
+	}
+	return nil
+}
