@@ -2,7 +2,6 @@ package actors
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -85,7 +84,7 @@ type Hold interface {
 }
 
 // ErrPartitionLocked says that somebody else works on a partition.
-var ErrPartitionLocked = errors.New("partition is locked")
+var ErrPartitionLocked = messages.ErrPartitionLocked
 
 // Peers asks other nodes' object servers (REPLICATE).
 type Peers interface {

@@ -1,6 +1,7 @@
 package messages
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -67,6 +68,9 @@ type Removal struct {
 	Whole   bool   // the partition's directory is gone, too
 	Kept    string // why something that was to go has been kept for the next pass, or empty
 }
+
+// ErrPartitionLocked says that somebody else works on a partition.
+var ErrPartitionLocked = errors.New("partition is locked")
 
 // DeviceError says that a local device cannot be used now. Message is Swift's
 // text for it. Swift: common/constraints.py check_drive.

@@ -63,6 +63,10 @@ func Run(t *testing.T, fixture func(t *testing.T) Fixture) {
 		{"one of two suffixes is missing", halfMissing},
 		{"partitions sync at the same time", concurrent},
 		{"a second sync changes nothing", again},
+		{"a revert proves what it pushed", provesWhatItPushed},
+		{"a truncated twin is not proven", truncatedTwin},
+		{"only what was listed is proven", onlyWhatWasListed},
+		{"a failed revert proves nothing", failureProvesNothing},
 		{"cancel ends a sync", cancel},
 		{"a cancelled sync does not begin", cancelled},
 	} {

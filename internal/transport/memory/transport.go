@@ -53,7 +53,28 @@ func (t *Transport) Sync(ctx context.Context, job messages.SyncJob) (messages.Sy
 			return messages.SyncResult{}, err
 		}
 	}
-	return messages.SyncResult{OK: ok}, nil
+	result := messages.SyncResult{OK: ok}
+	if ok && job.Handoff {
+		result.Proven = t.proven(job)
+	}
+	return result, nil
+}
+
+// proven are the files of a revert job that the target holds with the same
+// content.
+func (t *Transport) proven(job messages.SyncJob) messages.Files {
+	t.cluster.mu.Lock()
+	defer t.cluster.mu.Unlock()
+	key := partition{job.Partition.Policy, job.Partition.Number}
+	from, to := t.source(job).partitions[key], t.cluster.device(job.Node).partitions[key]
+	files := messages.Files{}
+	for p, f := range from {
+		hash, name := path.Base(path.Dir(p)), path.Base(p)
+		if twin, ok := to[p]; ok && twin.equal(f) && slices.Contains(job.Held[hash], name) {
+			files[hash] = append(files[hash], name)
+		}
+	}
+	return files
 }
 
 func (t *Transport) source(job messages.SyncJob) *device {

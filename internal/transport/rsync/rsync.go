@@ -38,6 +38,11 @@ type Config struct {
 	Timeout   time.Duration // the life of one rsync
 	Compress  bool          // compress towards other regions
 
+	// NamesAreProof: rsync's exit status 0 proves that the target holds a file of
+	// each name, and that is enough to give a handoff up, as in Swift. Otherwise
+	// the sizes are compared, too.
+	NamesAreProof bool
+
 	LogTransfers       bool // log rsync's lines about files it has sent
 	ErrorLogLineLength int  // characters of a "Killing" or "Bad rsync" line; 0 is all
 
@@ -114,7 +119,7 @@ func (t *Transport) Sync(ctx context.Context, job messages.SyncJob) (messages.Sy
 		log.Debug().Strs("suffixes", job.Suffixes).Msg("no suffix left to sync")
 		return failed, nil
 	}
-	code, err := t.run(ctx, log, argv)
+	code, err := t.run(ctx, log, argv, &output{})
 	if err != nil {
 		return failed, err
 	}
@@ -124,7 +129,11 @@ func (t *Transport) Sync(ctx context.Context, job messages.SyncJob) (messages.Sy
 			return failed, err
 		}
 	}
-	return messages.SyncResult{OK: code == 0}, nil
+	result := messages.SyncResult{OK: code == 0}
+	if result.OK && job.Handoff {
+		result.Proven, err = t.prove(ctx, log, job, argv)
+	}
+	return result, err
 }
 
 // Stuck is the number of killed rsyncs that have not ended: they hang in the

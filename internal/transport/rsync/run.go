@@ -14,12 +14,11 @@ const afterKill = time.Second
 // run runs one rsync and logs what became of it. The code is Python's: negative
 // for a signal, 1 for a timeout. An error means that it could not be started, or
 // that ctx or the transport ended first. Swift: obj/replicator.py _rsync
-func (t *Transport) run(ctx context.Context, log zerolog.Logger, argv []string) (int, error) {
+func (t *Transport) run(ctx context.Context, log zerolog.Logger, argv []string, out *output) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
 	begin := t.cfg.Clock.Now()
-	out := &output{}
 	child, err := t.start(argv, out)
 	if err != nil {
 		return 0, err
@@ -37,7 +36,7 @@ func (t *Transport) run(ctx context.Context, log zerolog.Logger, argv []string) 
 		t.end(child, out)
 		return 0, ErrClosed
 	case <-expired:
-		log.Error().Msg(cut(fmt.Sprintf("Killing long-running rsync after %ds: %s",
+		swiftsWords(log.Error()).Msg(cut(fmt.Sprintf("Killing long-running rsync after %ds: %s",
 			int(t.cfg.Timeout/time.Second), pyList(argv)), t.cfg.ErrorLogLineLength))
 		t.end(child, out)
 		return 1, nil
@@ -56,6 +55,9 @@ func (t *Transport) run(ctx context.Context, log zerolog.Logger, argv []string) 
 	return code, nil
 }
 
+// swiftsWords marks one of Swift's own lines: syslog shows it without fields.
+func swiftsWords(e *zerolog.Event) *zerolog.Event { return e.Bool("swift", true) }
+
 // report logs an rsync that has ended by itself.
 func (t *Transport) report(log zerolog.Logger, argv []string, code int, out *output, elapsed time.Duration) {
 	level := zerolog.DebugLevel
@@ -64,20 +66,20 @@ func (t *Transport) report(log zerolog.Logger, argv []string, code int, out *out
 	}
 	lines, dropped := out.lines(t.cfg.LogTransfers)
 	for _, line := range lines {
-		log.WithLevel(level).Msg(line)
+		swiftsWords(log.WithLevel(level)).Msg(line)
 	}
 	if dropped > 0 {
 		log.Warn().Int64("bytes", dropped).Msg("rsync printed too much: the middle of its output is lost")
 	}
 	if code != 0 {
-		log.Error().Msg(cut(fmt.Sprintf("Bad rsync return code: %d <- %s", code, pyList(argv)), t.cfg.ErrorLogLineLength))
+		swiftsWords(log.Error()).Msg(cut(fmt.Sprintf("Bad rsync return code: %d <- %s", code, pyList(argv)), t.cfg.ErrorLogLineLength))
 		return
 	}
 	level = zerolog.InfoLevel
 	if out.empty() {
 		level = zerolog.DebugLevel
 	}
-	log.WithLevel(level).Dur("elapsed", elapsed).Msgf("Successful rsync of %s... to %s (%.3f)",
+	swiftsWords(log.WithLevel(level)).Dur("elapsed", elapsed).Msgf("Successful rsync of %s... to %s (%.3f)",
 		withoutLast(argv[len(argv)-2], 3), argv[len(argv)-1], elapsed.Seconds())
 }
 
