@@ -41,6 +41,6 @@ fuzz:
 		done; \
 	done
 
-# Three minutes of theatre: a real cluster loses a disk and gets it back.
+# A real Swift cluster loses a disk and gets it back, before your eyes.
 demo: tools
 	$(GO) run ./test/interop/demo

@@ -37,6 +37,8 @@ func (c *Cluster) writeSwiftConf() error {
 	return nil
 }
 
+// A busy machine with many nodes is no broken peer, so conn_timeout is longer
+// than Swift's half a second.
 const serverConf = `[DEFAULT]
 devices = %s
 mount_check = false
@@ -53,6 +55,7 @@ use = egg:swift#object
 [object-replicator]
 recon_cache_path = %s
 rsync_module = rsync://127.0.0.1:%d/{replication_ip}
+conn_timeout = 10
 `
 
 // writeConf writes the node's object-server.conf. The cluster's options come

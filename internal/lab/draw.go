@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"crypto/md5"
 	"crypto/sha256"
 	"encoding/binary"
@@ -27,11 +28,15 @@ const (
 	drawSpan      = time.Hour // from the first object to the last
 )
 
-// objects draws one object after the other from one source of randomness.
-func (d Draw) objects(hasher hashpath.Hasher, partShift uint) []Object {
+// objects draws one object after the other from one source of randomness. It may
+// take a while: every content is made once to be hashed.
+func (d Draw) objects(ctx context.Context, hasher hashpath.Hasher, partShift uint) ([]Object, error) {
 	all := make([]Object, 0, d.Objects)
 	rng := rand.New(rand.NewPCG(d.Seed, 1))
 	for i := range d.Objects {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		at := d.Base.Add(time.Duration(i) * drawSpan / time.Duration(d.Objects))
 		start, err := timestamp.FromTime(at)
 		if err != nil {
@@ -45,7 +50,7 @@ func (d Draw) objects(hasher hashpath.Hasher, partShift uint) []Object {
 			Suffix: hashpath.Suffix(sum), Hash: hex.EncodeToString(sum[:]), Files: w.life(),
 		})
 	}
-	return all
+	return all, nil
 }
 
 var (

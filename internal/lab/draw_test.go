@@ -13,16 +13,21 @@ import (
 
 var drawHasher = hashpath.Hasher{Prefix: []byte(hashPrefix), Suffix: []byte(hashSuffix)}
 
-func drawn(seed uint64) []Object {
+func drawn(t *testing.T, seed uint64) []Object {
+	t.Helper()
 	d := Draw{Objects: 500, Seed: seed, Base: time.Unix(1_790_000_000, 0)}
-	return d.objects(drawHasher, 26)
+	all, err := d.objects(t.Context(), drawHasher, 26)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
 
 func TestDrawRepeats(t *testing.T) {
-	if !reflect.DeepEqual(drawn(1), drawn(1)) {
+	if !reflect.DeepEqual(drawn(t, 1), drawn(t, 1)) {
 		t.Error("one seed drew different objects")
 	}
-	if reflect.DeepEqual(drawn(1), drawn(2)) {
+	if reflect.DeepEqual(drawn(t, 1), drawn(t, 2)) {
 		t.Error("two seeds drew the same objects")
 	}
 }
@@ -31,7 +36,7 @@ func TestDrawRepeats(t *testing.T) {
 func TestDrawHasAllKinds(t *testing.T) {
 	seen := map[string]int{}
 	names := map[string]bool{}
-	for _, o := range drawn(1) {
+	for _, o := range drawn(t, 1) {
 		if names[o.Name] || !strings.HasPrefix(o.Name, "/AUTH_lab/") || !strings.HasSuffix(o.Hash, o.Suffix) || o.Partition >= 64 {
 			t.Fatalf("%+v", o)
 		}
@@ -83,7 +88,7 @@ func TestDrawHasAllKinds(t *testing.T) {
 // it, the engine's and the check's own, agree.
 func TestDrawIsTidy(t *testing.T) {
 	var set diskfile.Set
-	for _, o := range drawn(3) {
+	for _, o := range drawn(t, 3) {
 		var names []string
 		for _, f := range o.Files {
 			names = append(names, f.Name)

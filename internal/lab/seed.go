@@ -23,7 +23,11 @@ func (c *Cluster) Seed(ctx context.Context, d Draw) (*History, error) {
 	if d.Objects < 1 || d.Objects > MaxObjects {
 		return nil, fmt.Errorf("seed %d objects: not 1 to %d", d.Objects, MaxObjects)
 	}
-	h := &History{Objects: d.objects(c.hasher, c.Ring.PartShift())}
+	objects, err := d.objects(ctx, c.hasher, c.Ring.PartShift())
+	if err != nil {
+		return nil, fmt.Errorf("draw objects: %w", err)
+	}
+	h := &History{Objects: objects}
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(2 * runtime.NumCPU())
 	for i := range h.Objects {

@@ -141,6 +141,16 @@ func TestFormat1(t *testing.T) {
 	}
 }
 
+// TestBehindTheEnd has bytes behind the compressed content; like Swift, we do not look.
+func TestBehindTheEnd(t *testing.T) {
+	good := gz(v1File(v1Text, 0, 0, 2, 0, 2, 0, 0, 0))
+	for _, more := range [][]byte{[]byte("x"), make([]byte, 512), good} {
+		if _, err := parseBytes(append(slices.Clone(good), more...)); err != nil {
+			t.Errorf("with %d bytes more: %v", len(more), err)
+		}
+	}
+}
+
 func TestDeviceDefaults(t *testing.T) {
 	r, err := parseBytes(gz(v1File(strings.Replace(v1Text, `"region":1,`, ``, 1), 0, 0, 2, 0, 2, 0, 0, 0)))
 	if err != nil {

@@ -76,8 +76,8 @@ func (c *Cluster) roots() map[string]string {
 
 // ObjectKey names an object of a policy.
 type ObjectKey struct {
-	Policy int
-	Name   string
+	Policy int    `json:"policy"`
+	Name   string `json:"name"`
 }
 
 // Object is how an object must end up on every primary.

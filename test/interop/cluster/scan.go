@@ -55,16 +55,8 @@ func (c *Cluster) Scan(ctx context.Context, ask bool) ([]Copy, error) {
 
 // Read opens objects on all of their primaries.
 func (c *Cluster) Read(ctx context.Context, objects []ObjectKey) ([][]Reading, error) {
-	type object struct {
-		Policy int    `json:"policy"`
-		Name   string `json:"name"`
-	}
-	var wanted []object
-	for _, o := range objects {
-		wanted = append(wanted, object{o.Policy, o.Name})
-	}
 	var readings [][]Reading
-	err := c.helper(ctx, "read", map[string]any{"roots": c.roots(), "objects": wanted}, &readings)
+	err := c.helper(ctx, "read", map[string]any{"roots": c.roots(), "objects": objects}, &readings)
 	return readings, err
 }
 

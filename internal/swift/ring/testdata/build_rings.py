@@ -26,7 +26,7 @@ def build(rng, part_power, replicas, regions, zones, nodes, disks, zero, removed
                     dev = {'region': region, 'zone': zone, 'ip': ip,
                            'port': 6200 + disk, 'device': 'sd%d' % disk,
                            'weight': rng.choice([50.0, 100.0, 100.0, 333.3]),
-                           'replication_ip': 'fd00::%d:%d:%d' % (region, zone, node),
+                           'replication_ip': 'fd00::%d' % rng.randint(1, 3),
                            'replication_port': 6300 + disk,
                            'meta': rng.choice(['', 'rack \u2603'])}
                     if rng.random() < zero:

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"understudy/internal/lab"
+)
+
+// maxRounds is how many rounds a disk may take to come back.
+const maxRounds = 3
+
+// show runs the demonstration in a folder. Its error says why not all is well.
+func (d *demo) show(ctx context.Context, folder string, p *demoPrinter) (err error) {
+	cluster, err := lab.New(ctx, lab.Spec{
+		Dir: folder, Nodes: d.nodes, Disks: d.disks, Replicas: demoReplicas,
+		PartPower: d.partPower(), Seed: d.seed, Options: map[string]string{"concurrency": "4"},
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, cluster.Close()) }()
+	p.printf("%s × %s, %d partitions with %d copies each, seed %d\n",
+		plural(d.nodes, "node"), plural(d.disks, "disk"), cluster.Ring.Partitions(), demoReplicas, d.seed)
+
+	begun := time.Now()
+	history, err := cluster.Seed(ctx, lab.Draw{Objects: d.objects, Seed: d.seed, Base: begun.Add(-3 * time.Hour)})
+	if err != nil {
+		return err
+	}
+	copies, bytes := cluster.Total(history)
+	p.step("seed", time.Since(begun), "%s as Swift writes them: %s, %s",
+		plural(d.objects, "object"), plural(copies, "copy"), size(bytes))
+
+	begun = time.Now()
+	place := d.victim(cluster)
+	lost := loss{}
+	lost.copies, lost.bytes = cluster.Held(history, place)
+	if err := cluster.Lose(place); err != nil {
+		return err
+	}
+	p.step("lose", time.Since(begun), "%s comes back empty: %s, %s gone", place, plural(lost.copies, "copy"), size(lost.bytes))
+
+	verdict, err := d.recover(ctx, cluster, history, &lost, p)
+	if err != nil {
+		return err
+	}
+	return p.end(cluster, verdict, lost)
+}
+
+// loss is what was on the lost disk, and what it took to bring it back.
+type loss struct {
+	copies int
+	bytes  int64
+	spent  time.Duration // by the engines
+}
+
+// recover runs rounds until all is well, or until a round changes nothing.
+func (d *demo) recover(ctx context.Context, c *lab.Cluster, h *lab.History, lost *loss, p *demoPrinter) (*lab.Verdict, error) {
+	good := -1
+	for round := 1; ; round++ {
+		r, err := c.Round(ctx)
+		if err != nil {
+			return nil, err
+		}
+		lost.spent += r.Elapsed
+		if d.damage != nil {
+			if err := d.damage(c, h); err != nil {
+				return nil, err
+			}
+		}
+		begun := time.Now()
+		v, err := c.Check(ctx, h)
+		if err != nil {
+			return nil, err
+		}
+		failures := ""
+		if r.Stats.Failure > 0 {
+			failures = fmt.Sprintf(", %d failed", r.Stats.Failure)
+		}
+		p.step(fmt.Sprintf("round %d", round), r.Elapsed, "%s, %s%s; %d of %d copies in place",
+			plural(r.Stats.Attempted, "job"), plural(r.Stats.Rsync, "rsync"), failures, v.Good, v.Copies)
+		if v.OK() || round == maxRounds || round > 1 && v.Good <= good {
+			p.step("check", time.Since(begun), "%s, all metadata, %s (disk and server)",
+				size(v.Bytes), plural(v.Suffixes, "suffix hash"))
+			return v, nil
+		}
+		good = v.Good
+	}
+}
+
+// partPower gives a disk about sixteen copies of partitions.
+func (d *demo) partPower() int {
+	power := 0
+	for (1<<power)*demoReplicas < 16*d.nodes*d.disks {
+		power++
+	}
+	return power
+}
+
+// victim draws the disk to lose.
+func (d *demo) victim(c *lab.Cluster) lab.Place {
+	rng := rand.New(rand.NewPCG(d.seed, 2))
+	n := c.Node(1 + rng.IntN(d.nodes))
+	return lab.Place{Node: n, Disk: n.Disks[rng.IntN(d.disks)]}
+}
