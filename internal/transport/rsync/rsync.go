@@ -119,7 +119,7 @@ func (t *Transport) Sync(ctx context.Context, job messages.SyncJob) (messages.Sy
 		log.Debug().Strs("suffixes", job.Suffixes).Msg("no suffix left to sync")
 		return failed, nil
 	}
-	code, err := t.run(ctx, log, argv, &output{})
+	code, err := t.run(ctx, log, argv, &output{}, false)
 	if err != nil {
 		return failed, err
 	}

@@ -11,10 +11,10 @@ import (
 // afterKill is how long a killed rsync may take to end before it is abandoned.
 const afterKill = time.Second
 
-// run runs one rsync and logs what became of it. The code is Python's: negative
+// run runs one rsync and logs what became of it, with quiet only a failure. The code is Python's: negative
 // for a signal, 1 for a timeout. An error means that it could not be started, or
 // that ctx or the transport ended first. Swift: obj/replicator.py _rsync
-func (t *Transport) run(ctx context.Context, log zerolog.Logger, argv []string, out *output) (int, error) {
+func (t *Transport) run(ctx context.Context, log zerolog.Logger, argv []string, out *output, quiet bool) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
@@ -51,7 +51,9 @@ func (t *Transport) run(ctx context.Context, log zerolog.Logger, argv []string, 
 	if err != nil {
 		return 0, fmt.Errorf("run rsync: %w", err)
 	}
-	t.report(log, argv, code, out, t.cfg.Clock.Now().Sub(begin))
+	if code != 0 || !quiet {
+		t.report(log, argv, code, out, t.cfg.Clock.Now().Sub(begin))
+	}
 	return code, nil
 }
 

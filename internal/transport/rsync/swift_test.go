@@ -207,7 +207,8 @@ func (c swiftCase) ours(t *testing.T, devices, argvFile string) done {
 	peers := &fakePeers{}
 	log := &logLines{}
 	cfg := Config{
-		Devices: devices, Module: c.conf["rsync_module"], IOTimeout: or(c.conf["rsync_io_timeout"], "30"),
+		NamesAreProof: true, // what Swift takes for one
+		Devices:       devices, Module: c.conf["rsync_module"], IOTimeout: or(c.conf["rsync_io_timeout"], "30"),
 		BWLimit: or(c.conf["rsync_bwlimit"], "0"), Timeout: 900 * time.Second,
 		Compress: c.conf["rsync_compress"] == "yes", LogTransfers: c.conf["log_rsync_transfers"] != "no",
 		Suffixes: existing(devices), Peers: peers, Log: zerolog.New(log),
