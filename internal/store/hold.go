@@ -31,7 +31,7 @@ func (s *Store) Path(p messages.Partition) string { return s.PartitionPath(p) }
 type Handoff struct {
 	place    *partition
 	lock     *Lock
-	whole    bool // lock is that of the partition's directory: there was no room for a file
+	onDir    bool // lock is that of the partition's directory: there was no room for a file
 	listed   *listing
 	manifest messages.Manifest
 
@@ -71,7 +71,7 @@ func (h *Handoff) take(ctx context.Context) (err error) {
 		// be drained. The directory can be locked instead. That keeps other reverts of
 		// ours off; Swift's receivers want the file, which they cannot make either. If
 		// one can after all, the file shows, and nothing is removed.
-		h.whole = true
+		h.onDir = true
 		h.lock, err = w.lockDir()
 	}
 	var timeout *LockTimeoutError
@@ -114,7 +114,7 @@ func (h *Handoff) stands() (bool, error) {
 	if ok, err := h.lock.file.TryLock(); err != nil || !ok {
 		return false, err
 	}
-	if !h.whole {
+	if !h.onDir {
 		return h.place.named(handoffLock, h.lock)
 	}
 	_, err := h.place.fs.Stat(h.place.dir, handoffLock, false)

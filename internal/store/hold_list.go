@@ -150,6 +150,9 @@ func (r *handoffReader) suffix(ctx context.Context, l *listing, name string) err
 		return err
 	}
 	entries, err := r.fs.ReadDir(d, "", nil)
+	if is(err, unix.ENOENT) {
+		return nil // removed since it was opened
+	}
 	if err != nil {
 		return err
 	}
@@ -198,7 +201,11 @@ func (r *handoffReader) hash(suffix Dir, s *suffixDir, name string) error {
 	if err := r.here(d); err != nil {
 		return err
 	}
-	if r.names, err = r.fs.ReadDir(d, "", r.names[:0]); err != nil {
+	r.names, err = r.fs.ReadDir(d, "", r.names[:0])
+	if is(err, unix.ENOENT) {
+		return nil // removed since it was opened
+	}
+	if err != nil {
 		return err
 	}
 	slices.Sort(r.names)
