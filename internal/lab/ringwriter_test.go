@@ -74,6 +74,9 @@ func TestRingAgainstSwift(t *testing.T) {
 			if !reflect.DeepEqual(r.Devices(), want.Devs) {
 				t.Error("the devices differ")
 			}
+			if got := *r.Devices()[0]; got != spec.Devices[0] {
+				t.Errorf("device 0 is %+v, want %+v", got, spec.Devices[0])
+			}
 			next, set := r.NextPartPower()
 			if r.ReplicaCount() != want.ReplicaCount || 32-r.PartShift() != want.PartPower || r.Version() != want.Version ||
 				set != (want.NextPartPower != nil) || set && next != *want.NextPartPower {
@@ -202,7 +205,7 @@ func TestWeights(t *testing.T) {
 
 // TestAnyRing: whatever the weights, every partition has its copies, on distinct
 // devices while there are enough, none without weight, and the same spec makes
-// the sameWeight bytes.
+// the same bytes.
 func TestAnyRing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		weights := rapid.SliceOfN(rapid.OneOf(rapid.Just(0.0), rapid.Just(100.0), rapid.Float64Range(1e-9, 1e9)), 1, 14).
