@@ -95,6 +95,7 @@ func (o *Objects) Each(ctx context.Context, suffix string, f func(ssync.Entry) e
 	}
 	found := false
 	var unread error
+	o.at = o.now()
 	for _, name := range o.entries {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -133,7 +134,7 @@ func (o *Objects) entry(suffix Dir, name string) (e ssync.Entry, left bool, err 
 	if err != nil {
 		return e, false, err
 	}
-	o.set.Read(o.names, o.now(), o.reclaimAge)
+	o.set.Read(o.names, o.at, o.reclaimAge)
 	if len(o.set.Remove) > 0 || o.set.Reclaim != "" {
 		if err := o.clean(suffix, name); err != nil {
 			return e, false, err

@@ -78,7 +78,8 @@ func (o *Objects) reach(ctx context.Context, hash string) (*openHashDir, error) 
 		if o.names, err = o.fs.ReadDir(h.dir, "", o.names[:0]); err == nil {
 			slices.Sort(o.names)
 			h.listed = slices.Clone(o.names)
-			o.set.Read(o.names, o.now(), o.reclaimAge)
+			o.at = o.now()
+			o.set.Read(o.names, o.at, o.reclaimAge)
 			return h, nil
 		}
 		o.fs.CloseDir(h.dir)

@@ -113,7 +113,8 @@ func (t *Transport) sync(ctx context.Context, log zerolog.Logger, job messages.S
 		defer objects.Close()
 		found, err = objects.Suffixes(ctx, job.Suffixes)
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	var device *messages.DeviceError // which can have a missing mount point as its cause
+	if err != nil && (errors.As(err, &device) || !errors.Is(err, fs.ErrNotExist)) {
 		return messages.SyncResult{}, err
 	}
 	if len(found) == 0 {
