@@ -46,6 +46,7 @@ type Engine struct {
 	opts  actors.Options
 	first *messages.View
 	rsync *rsync.Transport
+	peers *replicate.Client
 	log   zerolog.Logger
 }
 
@@ -92,7 +93,7 @@ func New(s Settings) (*Engine, error) {
 			RingCheckInterval: cfg.RingCheckInterval, CallTimeout: cfg.LockupTimeout, HandoffDelete: cfg.HandoffDelete,
 			Once: s.Once, PerDisk: cfg.ReplicatorWorkers > 0, Only: s.Only, IPs: ips, Port: ringPort(cfg), Ready: s.Ready,
 		},
-		first: first, rsync: transport, log: s.Log,
+		first: first, rsync: transport, peers: peers, log: s.Log,
 	}, nil
 }
 
@@ -140,9 +141,12 @@ func (e *Engine) Props() *actor.Props {
 	return actors.SupervisorProps(e.deps, e.opts, e.first)
 }
 
-// Close kills what the engine has started outside of itself. Call it once the
-// supervisor has been stopped.
-func (e *Engine) Close() { e.rsync.Close() }
+// Close ends what the engine has started outside of itself: rsyncs are killed,
+// connections closed. Call it once the supervisor has been stopped.
+func (e *Engine) Close() {
+	e.rsync.Close()
+	e.peers.Close()
+}
 
 // Run runs the engine in an actor system of its own until it has nothing left to
 // do, which in daemon mode is never, or until ctx ends. Failed partitions are no

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"time"
 
 	"understudy/test/interop/cluster"
@@ -45,7 +46,9 @@ func benchmarks(smoke bool) []benchmark {
 }
 
 // sample is one run of one program.
-type sample struct{ wall, cpu time.Duration }
+type sample struct{ wall, user, system time.Duration }
+
+func (s sample) cpu() time.Duration { return s.user + s.system }
 
 // result has as many samples of each program; those of one index are neighbours.
 type result struct {
@@ -81,12 +84,13 @@ func (b benchmark) measure(ctx context.Context, o options, ours cluster.Program)
 	// The first run of each only warms up: all peers cache their hashes in it.
 	programs := []cluster.Program{cluster.Stock, ours}
 	for i := range o.runs + 1 {
+		slices.Reverse(programs) // so that neither gains from a load that only grows
 		for _, p := range programs {
 			s, err := b.once(ctx, c.Nodes[0], p, &r)
 			if err != nil {
 				return result{}, err
 			}
-			say("run %d of %d, %s: wall %.2f s, CPU %.2f s", i, o.runs, p.Name, s.wall.Seconds(), s.cpu.Seconds())
+			say("run %d of %d, %s: wall %.2f s, CPU %.2f s", i, o.runs, p.Name, s.wall.Seconds(), s.cpu().Seconds())
 			switch {
 			case i == 0:
 			case p == cluster.Stock:
@@ -117,7 +121,7 @@ func (b benchmark) once(ctx context.Context, n *cluster.Node, p cluster.Program,
 	if len(b.args) == 0 {
 		err = b.check(ctx, n, p, r)
 	}
-	return sample{run.Wall, run.User + run.System}, err
+	return sample{run.Wall, run.User, run.System}, err
 }
 
 func (b benchmark) check(ctx context.Context, n *cluster.Node, p cluster.Program, r *result) error {

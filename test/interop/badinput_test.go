@@ -36,7 +36,7 @@ func TestBadRing(t *testing.T) {
 		{"of an unknown version", func(t *testing.T, path string) { putGzip(t, path, "R1NG\x00\x63more of it") }},
 		{"no gzip", func(t *testing.T, path string) { put(t, path, []byte("[DEFAULT]\n")) }},
 		{"a pickle that runs code", func(t *testing.T, path string) {
-			putGzip(t, path, "cos\nsystem\n(S'touch "+c.Root+"/ran'\ntR.")
+			putGzip(t, path, runsCode(c.Nodes[0]))
 		}},
 	} {
 		t.Run(bad.name, func(t *testing.T) {
@@ -45,9 +45,7 @@ func TestBadRing(t *testing.T) {
 			if said := run.Output + strings.Join(run.Log, "\n"); !strings.Contains(said, filepath.Base(c.RingPath(0))) {
 				t.Errorf("the ring is not named in %q", said)
 			}
-			if _, err := os.Stat(c.Root + "/ran"); err == nil {
-				t.Error("the ring ran a command")
-			}
+			wantNothingRan(t, c.Nodes[0])
 		})
 	}
 }
@@ -148,7 +146,7 @@ func TestHostileHashes(t *testing.T) {
 		t.Fatalf("partitions %v, %v", parts, err)
 	}
 	for i, hostile := range []string{
-		"cos\nsystem\n(S'touch " + c.Root + "/ran'\ntR.",
+		runsCode(n),
 		"\x80\x02T\xff\xff\xff\x7f",
 		"\x80\x02" + strings.Repeat("(", 1<<20) + strings.Repeat("l", 1<<20) + ".",
 	} {
@@ -158,9 +156,7 @@ func TestHostileHashes(t *testing.T) {
 		t.Fatal(err)
 	}
 	pass(t, ctx, n, ours(t))
-	if _, err := os.Stat(c.Root + "/ran"); err == nil {
-		t.Error("hashes.pkl ran a command")
-	}
+	wantNothingRan(t, n)
 	copies, err := c.Scan(ctx, false)
 	if err != nil {
 		t.Fatal(err)
@@ -176,6 +172,19 @@ func TestHostileHashes(t *testing.T) {
 		if copy.Cached["valid"] != true || !reflect.DeepEqual(cached, fresh) {
 			t.Errorf("%s: hashes.pkl has %v, Swift hashes %v", copy, copy.Cached, copy.Fresh)
 		}
+	}
+}
+
+// runsCode is a pickle that leaves a file in a folder of the daemons' user when
+// Python unpickles it.
+func runsCode(n *cluster.Node) string {
+	return "cos\nsystem\n(S'touch " + n.CachePath() + "/ran'\ntR."
+}
+
+func wantNothingRan(t *testing.T, n *cluster.Node) {
+	t.Helper()
+	if _, err := os.Stat(n.CachePath() + "/ran"); err == nil {
+		t.Error("unpickling ran a command")
 	}
 }
 

@@ -85,7 +85,7 @@ func Decode(raw []byte) (Metadata, error) {
 		if !ok {
 			return nil, fmt.Errorf("decode metadata: %w: a key is %T", ErrCorrupt, p.Key)
 		}
-		value, ok := header(p.Value, python3 && name != nameKey)
+		value, ok := header(p.Value, python3)
 		if name == nameKey {
 			value, ok = plain(p.Value)
 		}

@@ -194,7 +194,7 @@ func TestSlowPeers(t *testing.T) {
 			cancel()
 			wait(c)
 		})
-		_, err := client(t, nil).Hashes(ctx, node, 0, 7)
+		_, err := client(t, func(cfg *Config) { cfg.HTTPTimeout = time.Hour }).Hashes(ctx, node, 0, 7)
 		var pe *messages.PeerError
 		if !errors.As(err, &pe) || !errors.Is(err, context.Canceled) {
 			t.Errorf("%v", err)
