@@ -173,13 +173,14 @@ func (r *remover) mark(suffixes []suffixDir) error {
 		r.warn().Err(err).Msg("hashes dropped: no room to invalidate a suffix")
 		err = r.dropCache(hashFile)
 	}
-	if err == nil {
-		r.invalid.info, err = r.fs.Stat(r.dir, invalidFile, false) // with our own lines
-	}
-	if err != nil && !is(err, unix.ENOENT) {
+	if err != nil {
 		return fmt.Errorf("invalidate suffixes: %w", err)
 	}
-	return nil
+	r.invalid.info, err = r.fs.Stat(r.dir, invalidFile, false) // with our own lines
+	if is(err, unix.ENOENT) {
+		err = nil
+	}
+	return err
 }
 
 // syncInvalid makes hashes.invalid durable.

@@ -1,0 +1,487 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"understudy/messages"
+)
+
+// handoff makes a handoff partition with one of everything that is Swift's.
+func (b *bench) handoff() {
+	b.Helper()
+	b.object("abc", one, "1.data")
+	b.object("abc", two, "1.data", "2.meta", ".3.data.Ab0_9z")
+	b.object("abc", three, "1.data", "2.ts")
+	b.object("def", four, "5.ts")
+	b.mkdir(b.in("000"))
+	b.mkdir(b.in("eee", "00000000000000000000000000000eee"))
+	b.write(b.in(hashFile), "")
+	b.write(b.in(invalidFile), "abc\n")
+	b.write(b.in("tmpabcdefgh.tmp"), "")
+}
+
+// remove gives up what it is told, and wants no error.
+func (b *bench) remove(h *Handoff, files messages.Files, whole bool) messages.Removal {
+	b.Helper()
+	r, err := h.Remove(context.Background(), files, whole)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return r
+}
+
+// lost lists what is in before and not in after.
+func lost(before, after []string) (names []string) {
+	for _, name := range before {
+		if !slices.Contains(after, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func TestRemoveWhole(t *testing.T) {
+	b := newBench(t, nil)
+	b.handoff()
+	h := b.hold()
+	if r := b.remove(h, h.Manifest().Files, true); r != (messages.Removal{Objects: 4, Whole: true}) {
+		t.Errorf("%+v", r)
+	}
+	if got := tree(t, b.path("sda")); !sameSet(got, []string{"objects/"}) {
+		t.Errorf("left %q", got)
+	}
+	if _, err := h.Remove(context.Background(), nil, true); err == nil {
+		t.Error("removed twice")
+	}
+	h.Release()
+	if n := openFiles(t, b.root); n != 0 {
+		t.Errorf("%d files open", n)
+	}
+}
+
+// Without any object: only empty folders and debris.
+func TestRemoveEmpty(t *testing.T) {
+	b := newBench(t, nil)
+	b.mkdir(b.in("abc", one))
+	b.write(b.in("abc", two, ".1.data.xxxxxx"), "half")
+	h := b.hold()
+	if r := b.remove(h, messages.Files{}, true); r != (messages.Removal{Whole: true}) {
+		t.Errorf("%+v", r)
+	}
+	if got := tree(t, b.path("sda/objects")); len(got) != 0 {
+		t.Errorf("left %q", got)
+	}
+}
+
+func TestRemoveTombstones(t *testing.T) {
+	b := newBench(t, nil)
+	b.object("abc", one, "1.ts")
+	b.object("def", four, "1.ts", "2.ts")
+	h := b.hold()
+	if r := b.remove(h, messages.Files{one: {"1.ts"}}, true); r.Objects != 1 || r.Whole || r.Kept != "def/"+four+"/1.ts is to stay" {
+		t.Errorf("%+v", r)
+	}
+	h.Release()
+	h = b.hold()
+	if r := b.remove(h, h.Manifest().Files, true); r != (messages.Removal{Objects: 1, Whole: true}) {
+		t.Errorf("%+v", r)
+	}
+}
+
+// What stays, and why, when not everything goes.
+func TestRemovePart(t *testing.T) {
+	for name, c := range map[string]struct {
+		prepare func(b *bench)
+		files   messages.Files
+		whole   bool
+		want    messages.Removal
+		gone    []string
+		invalid string
+	}{
+		"nothing": {},
+		"an object": {
+			files: messages.Files{one: {"1.data"}},
+			want:  messages.Removal{Objects: 1},
+			gone:  []string{"abc/" + one + "/", "abc/" + one + "/1.data"}, invalid: "abc\nabc\n",
+		},
+		"two objects": {
+			files: messages.Files{one: {"1.data", "1.data"}, four: {"5.ts"}},
+			want:  messages.Removal{Objects: 2},
+			gone:  []string{"abc/" + one + "/", "abc/" + one + "/1.data", "def/", "def/" + four + "/", "def/" + four + "/5.ts"}, invalid: "abc\nabc\ndef\n",
+		},
+		"beside a temporary file": {
+			files: messages.Files{two: {"1.data", "2.meta"}},
+			want:  messages.Removal{Objects: 1},
+			gone:  []string{"abc/" + two + "/1.data", "abc/" + two + "/2.meta"}, invalid: "abc\nabc\n",
+		},
+		"a tombstone without what it covers": {
+			files: messages.Files{three: {"2.ts"}},
+			want:  messages.Removal{Kept: "abc/" + three + "/1.data is to stay"},
+		},
+		"data without its metadata": {
+			files: messages.Files{two: {"1.data"}, one: {}},
+			want:  messages.Removal{Kept: "abc/" + two + "/2.meta is to stay"},
+		},
+		"metadata without its data": {
+			files: messages.Files{two: {"2.meta"}},
+			want:  messages.Removal{Kept: "abc/" + two + "/1.data is to stay"},
+		},
+		"whole, but not all": {
+			files: messages.Files{one: {"1.data"}}, whole: true,
+			want: messages.Removal{Objects: 1, Kept: "abc/" + two + "/1.data is to stay"},
+			gone: []string{"abc/" + one + "/", "abc/" + one + "/1.data"}, invalid: "abc\nabc\n",
+		},
+		"whole, with something foreign in a hash directory": {
+			prepare: func(b *bench) { b.write(b.in("abc", one, "junk\n"), "") },
+			files:   messages.Files{one: {"1.data"}, two: {"2.meta", "1.data"}, three: {"2.ts", "1.data"}, four: {"5.ts"}}, whole: true,
+			want: messages.Removal{Objects: 4, Kept: `"abc/` + one + `/junk\n" is not Swift's`},
+			gone: []string{
+				"abc/" + one + "/1.data", "abc/" + two + "/1.data", "abc/" + two + "/2.meta", "abc/" + three + "/", "abc/" + three + "/1.data",
+				"abc/" + three + "/2.ts", "def/", "def/" + four + "/", "def/" + four + "/5.ts",
+			}, invalid: "abc\nabc\ndef\n",
+		},
+		"whole, with something foreign in a suffix": {
+			prepare: func(b *bench) { b.write(b.in("000", "x"), "") },
+			files:   messages.Files{four: {"5.ts"}}, whole: true,
+			want: messages.Removal{Objects: 1, Kept: `"000/x" is not Swift's`},
+			gone: []string{"def/", "def/" + four + "/", "def/" + four + "/5.ts"}, invalid: "abc\ndef\n",
+		},
+		"whole, with something foreign in the partition": {
+			prepare: func(b *bench) { b.mkdir(b.in("lost+found")) },
+			files:   messages.Files{four: {"5.ts"}}, whole: true,
+			want: messages.Removal{Objects: 1, Kept: `abc/` + one + `/1.data is to stay`},
+			gone: []string{"def/", "def/" + four + "/", "def/" + four + "/5.ts"}, invalid: "abc\ndef\n",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, nil)
+			b.handoff()
+			if c.prepare != nil {
+				c.prepare(b)
+			}
+			h := b.hold()
+			before := tree(t, b.in())
+			if r := b.remove(h, c.files, c.whole); r != c.want {
+				t.Errorf("%+v, want %+v", r, c.want)
+			}
+			after := tree(t, b.in())
+			if gone := lost(before, after); !sameSet(gone, c.gone) {
+				t.Errorf("gone %q, want %q", gone, c.gone)
+			}
+			if made := without(lost(after, before), lockFile); len(made) != 0 {
+				t.Errorf("made %q", made)
+			}
+			if c.invalid == "" {
+				c.invalid = "abc\n"
+			}
+			if got := b.invalidFile(); got != c.invalid {
+				t.Errorf("hashes.invalid %q, want %q", got, c.invalid)
+			}
+		})
+	}
+}
+
+// What was never listed is a mistake of the caller's: nothing goes.
+func TestRemoveUnlisted(t *testing.T) {
+	for name, files := range map[string]messages.Files{
+		"name":      {one: {"1.data", "9.data"}},
+		"object":    {one: {"1.data"}, four[:29] + "abc": {"1.data"}},
+		"empty":     {one: {"1.data"}, four[:29] + "abc": nil},
+		"temporary": {two: {"1.data", "2.meta", ".3.data.Ab0_9z"}},
+		"climb":     {one: {"1.data", "../" + two + "/1.data"}},
+		"traverse":  {one: {"1.data"}, "../../8/abc/" + one: {"1.data"}},
+		"slash":     {one: {"1.data", "/etc/passwd"}},
+		"dots":      {one: {"1.data", ".."}},
+		"nul":       {one: {"1.data", "1.data\x00"}},
+		"nothing":   {one: {"1.data", ""}},
+	} {
+		b := newBench(t, nil)
+		b.handoff()
+		h := b.hold()
+		before := tree(t, b.in())
+		if r, err := h.Remove(context.Background(), files, true); err == nil || r.Objects != 0 || r.Whole {
+			t.Errorf("%s: %+v, %v", name, r, err)
+		}
+		if gone := lost(before, tree(t, b.in())); len(gone) != 0 {
+			t.Errorf("%s: gone %q", name, gone)
+		}
+	}
+}
+
+// What happens between the listing and the removal, and that nothing goes then.
+func TestRemoveKeepsAll(t *testing.T) {
+	again := func(b *bench, path string) { // the same name, another file
+		if err := os.Rename(path, path+"~"); err != nil {
+			b.Fatal(err)
+		}
+		b.write(path, "")
+		if err := os.Remove(path + "~"); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for name, c := range map[string]struct {
+		between func(b *bench)
+		kept    string
+	}{
+		"invalidated": {func(b *bench) {
+			ask(t, map[string]any{"op": "invalidate", "path": b.in("abc")}, &struct{}{})
+		}, "a suffix has been invalidated"},
+		"invalidated as much as before": {func(b *bench) {
+			if _, err := b.Hashes(context.Background(), part, messages.HashOptions{}); err != nil {
+				b.Fatal(err)
+			}
+			if err := b.Invalidate(context.Background(), part, []string{"abc"}); err != nil {
+				b.Fatal(err)
+			}
+		}, "a suffix has been invalidated"},
+		"put":                  {func(b *bench) { b.object("abc", four[:29]+"abc", "9.data") }, `"abc/` + four[:29] + `abc" has arrived`},
+		"put to a new suffix":  {func(b *bench) { b.object("123", four[:29]+"123", "9.data") }, `"123" has arrived`},
+		"overwritten":          {func(b *bench) { b.object("abc", one, "9.data") }, `"abc/` + one + `/9.data" has arrived`},
+		"posted":               {func(b *bench) { b.object("abc", one, "9.meta") }, `"abc/` + one + `/9.meta" has arrived`},
+		"deleted":              {func(b *bench) { b.object("abc", one, "9.ts") }, `"abc/` + one + `/9.ts" has arrived`},
+		"put begun":            {func(b *bench) { b.mkdir(b.in("abc", four[:29]+"abc")) }, `"abc/` + four[:29] + `abc" has arrived`},
+		"rsync begun":          {func(b *bench) { b.object("abc", one, ".9.data.xxxxxx") }, `"abc/` + one + `/.9.data.xxxxxx" has arrived`},
+		"rsync goes on":        {func(b *bench) { b.write(b.in("abc", two, ".3.data.Ab0_9z"), "more") }, `"abc/` + two + `/.3.data.Ab0_9z" has arrived`},
+		"something foreign":    {func(b *bench) { b.write(b.in("abc", "a\nb"), "") }, `"abc/a\nb" has arrived`},
+		"foreign in an object": {func(b *bench) { b.object("abc", one, "9.xyz") }, `"abc/` + one + `/9.xyz" has arrived`},
+		"foreign at the top":   {func(b *bench) { b.write(b.in("x"), "") }, `"x" has arrived`},
+		"hashes being written": {func(b *bench) { b.write(b.in("tmp12345678.tmp"), "") }, `"tmp12345678.tmp" has arrived`},
+		"file replaced":        {func(b *bench) { again(b, b.in("abc", one, "1.data")) }, `"abc/` + one + `/1.data" has arrived`},
+		"file grown":           {func(b *bench) { b.write(b.in("abc", one, "1.data"), "more") }, `"abc/` + one + `/1.data" has arrived`},
+		"rsync renames": {func(b *bench) {
+			if err := os.Rename(b.in("abc", two, ".3.data.Ab0_9z"), b.in("abc", two, "3.data")); err != nil {
+				b.Fatal(err)
+			}
+		}, `"abc/` + two + `/3.data" has arrived`},
+		"lock file gone": {func(b *bench) { os.Remove(b.in(handoffLock)) }, "its lock was lost"},
+		"lock file made anew": {func(b *bench) {
+			os.Remove(b.in(handoffLock))
+			answer, release := swiftHolds(b)
+			if answer != "locked" {
+				b.Fatal(answer)
+			}
+			b.Cleanup(release)
+		}, "its lock was lost"},
+		"lock given up": {func(b *bench) {
+			b.ReleaseLocks()
+			answer, release := swiftHolds(b)
+			if answer != "locked" {
+				b.Fatal(answer)
+			}
+			b.Cleanup(release)
+		}, "its lock was lost"},
+		"partition swapped": {func(b *bench) {
+			if err := os.Rename(b.in(), b.in()+"-old"); err != nil {
+				b.Fatal(err)
+			}
+			b.handoff()
+		}, "the partition has been moved away"},
+		"partition gone": {func(b *bench) {
+			if err := os.Rename(b.in(), b.in()+"-old"); err != nil {
+				b.Fatal(err)
+			}
+		}, "the partition has been moved away"},
+		"policy gone": {func(b *bench) {
+			if err := os.Rename(b.path("sda/objects"), b.path("sda/old")); err != nil {
+				b.Fatal(err)
+			}
+		}, "the partition has been moved away"},
+		"policy linked": {func(b *bench) {
+			if err := errors.Join(os.Rename(b.path("sda/objects"), b.path("sda/old")), os.Symlink("old", b.path("sda/objects"))); err != nil {
+				b.Fatal(err)
+			}
+		}, "the partition has been moved away"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, nil)
+			b.handoff()
+			h := b.hold()
+			c.between(b)
+			before := tree(t, b.path("sda"))
+			if r := b.remove(h, h.Manifest().Files, true); r != (messages.Removal{Kept: c.kept}) {
+				t.Errorf("%+v, want %s", r, c.kept)
+			}
+			if gone := lost(before, tree(t, b.path("sda"))); len(gone) != 0 {
+				t.Errorf("gone %q", gone)
+			}
+		})
+	}
+}
+
+// A device that is not the one that was listed.
+func TestRemoveFromAnotherDevice(t *testing.T) {
+	for name, between := range map[string]func(b *bench){
+		"swapped": func(b *bench) {
+			if err := os.Rename(b.path("sda"), b.path("old")); err != nil {
+				b.Fatal(err)
+			}
+			b.handoff()
+		},
+		"gone": func(b *bench) {
+			if err := os.Rename(b.path("sda"), b.path("old")); err != nil {
+				b.Fatal(err)
+			}
+		},
+		"unmounted": func(b *bench) {
+			if err := os.Remove(b.path("sda/.ismount")); err != nil {
+				b.Fatal(err)
+			}
+		},
+	} {
+		b := newBench(t, func(o *Options) { o.MountCheck = name == "unmounted" })
+		b.write(b.path("sda/.ismount"), "")
+		b.handoff()
+		h := b.hold()
+		between(b)
+		before := tree(t, b.root)
+		r, err := h.Remove(context.Background(), h.Manifest().Files, true)
+		if !errors.As(err, new(*messages.DeviceError)) || r != (messages.Removal{}) {
+			t.Errorf("%s: %+v, %v", name, r, err)
+		}
+		if gone := lost(before, tree(t, b.root)); len(gone) != 0 {
+			t.Errorf("%s: gone %q", name, gone)
+		}
+	}
+}
+
+// What hashing does meanwhile is no arrival.
+func TestRemoveAfterHashing(t *testing.T) {
+	b := newBench(t, nil)
+	b.handoff()
+	h := b.hold()
+	b.hashes(messages.HashOptions{List: true})
+	if r := b.remove(h, h.Manifest().Files, true); !r.Whole {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestRemoveWaitsForLock(t *testing.T) {
+	b := newBench(t, func(o *Options) { o.LockTimeout = 50 * time.Millisecond })
+	b.handoff()
+	h := b.hold()
+	if !swiftLock(t, b.in(), nil, 1, 1) {
+		t.Fatal("Swift cannot lock")
+	}
+	defer swiftUnlock(t)
+	before := tree(t, b.in())
+	r, err := h.Remove(context.Background(), h.Manifest().Files, true)
+	if !errors.As(err, new(*LockTimeoutError)) || r != (messages.Removal{}) {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if gone := lost(before, tree(t, b.in())); len(gone) != 0 {
+		t.Errorf("gone %q", gone)
+	}
+}
+
+// A long removal lets others have the .lock in between, and ends when they have
+// invalidated something.
+func TestRemoveInSlices(t *testing.T) {
+	for _, disturbed := range []bool{false, true} {
+		clock, locked := now, 0
+		var b *bench
+		b = newBench(t, both(withHook(func(op, path string) error {
+			if op == "create" && filepath.Base(path) == lockFile {
+				locked++
+				if disturbed && locked == 3 {
+					b.write(b.in(invalidFile), "abc\nabc\ndef\nfff\n")
+				}
+			}
+			return nil
+		}), func(o *Options) {
+			o.Now = func() time.Time { clock = clock.Add(lockSlice); return clock }
+		}))
+		suffixes := []string{"abc", "bcd", "cde", "def"}
+		for _, s := range suffixes {
+			b.object(s, one[:29]+s, "1.data")
+		}
+		h := b.hold()
+		r := b.remove(h, h.Manifest().Files, true)
+		if want := (messages.Removal{Objects: 4, Whole: true}); !disturbed && (r != want || locked != len(suffixes)+1) {
+			t.Errorf("%+v, locked %d times", r, locked)
+		}
+		if want := (messages.Removal{Objects: 2, Kept: "a suffix has been invalidated"}); disturbed && r != want {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
+// A removal that is told to stop does so between two objects.
+func TestRemoveIsCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	b := newBench(t, withHook(func(op, path string) error {
+		if op == "remove" {
+			cancel()
+		}
+		return nil
+	}))
+	b.handoff()
+	h := b.hold()
+	r, err := h.Remove(ctx, h.Manifest().Files, true)
+	if !errors.Is(err, context.Canceled) || r != (messages.Removal{Objects: 1}) {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// Any call may fail. Then nothing more is removed, and all is given back.
+func TestRemoveFaults(t *testing.T) {
+	proven := messages.Files{one: {"1.data"}, two: {"1.data", "2.meta"}, three: {"1.data", "2.ts"}}
+	for _, errno := range []unix.Errno{unix.EIO, unix.EACCES, unix.EROFS, unix.EMFILE, unix.EUCLEAN, unix.EBUSY} {
+		for _, whole := range []bool{false, true} {
+			for n := 1; ; n++ {
+				calls, failed, more := 0, "", ""
+				armed := false
+				b := newBench(t, withHook(func(op, path string) error {
+					if !armed {
+						return nil
+					}
+					if calls++; calls == n {
+						failed = op + " " + path
+						return errno
+					}
+					if failed != "" && !strings.HasPrefix(failed, "closedir") && (op == "remove" || op == "rmdir") {
+						more = op + " " + path
+					}
+					return nil
+				}))
+				b.handoff()
+				h := b.hold()
+				files := proven
+				if whole {
+					files = h.Manifest().Files
+				}
+				before := tree(t, b.in())
+				armed = true
+				r, err := h.Remove(context.Background(), files, whole)
+				armed = false
+				h.Release()
+				if calls < n {
+					if n < 40 || err != nil || r.Whole != whole {
+						t.Errorf("%d calls, %+v, %v", calls, r, err)
+					}
+					break
+				}
+				if !errors.Is(err, errno) && !strings.HasPrefix(failed, "closedir") {
+					t.Errorf("%v at %s: %v", errno, failed, err)
+				}
+				if more != "" || r.Whole && err != nil {
+					t.Errorf("%v at %s, then %s: %+v", errno, failed, more, r)
+				}
+				if !whole && slices.Contains(lost(before, tree(t, b.in())), "def/"+four+"/5.ts") {
+					t.Errorf("%v at %s: unproven file gone", errno, failed)
+				}
+				if open := openFiles(t, b.root); open != 0 || b.ReleaseLocks() != 0 {
+					t.Errorf("%v at %s: %d files open", errno, failed, open)
+				}
+			}
+		}
+	}
+}
