@@ -61,6 +61,7 @@ type table struct {
 
 func (r *table) Partitions() uint32  { return uint32(len(r.parts)) }
 func (r *table) NextPartPower() bool { return r.next }
+func (r *table) Replicas() float64   { return float64(len(r.parts[0])) }
 
 func (r *table) Primaries(part uint32) (out []messages.Node) {
 	if r.explode {

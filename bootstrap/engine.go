@@ -19,11 +19,9 @@ import (
 	"understudy/config"
 	"understudy/internal/observe/logs"
 	"understudy/internal/observe/recon"
-	"understudy/internal/store"
 	"understudy/internal/swift/policy"
 	"understudy/internal/swift/ring"
 	"understudy/internal/transport/replicate"
-	"understudy/internal/transport/rsync"
 	"understudy/messages"
 )
 
@@ -42,12 +40,11 @@ type Settings struct {
 
 // Engine is one node's replication engine: one supervisor and what it needs.
 type Engine struct {
-	deps  actors.Deps
-	opts  actors.Options
-	first *messages.View
-	rsync *rsync.Transport
-	peers *replicate.Client
-	log   zerolog.Logger
+	deps    actors.Deps
+	opts    actors.Options
+	first   *messages.View
+	log     zerolog.Logger
+	closers []func()
 }
 
 // New makes an engine and reads the rings for the first time. A missing or
@@ -68,33 +65,31 @@ func New(s Settings) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	e := &Engine{first: first, log: s.Log}
 	disks := newStore(cfg, s.Log)
 	peers := replicate.New(replicate.Config{
 		ConnTimeout: cfg.ConnTimeout, HTTPTimeout: cfg.HTTPTimeout,
 		UserAgent: "object-replicator " + strconv.Itoa(os.Getpid()),
 	})
-	transport, err := rsync.New(rsync.Config{
-		Devices: cfg.Devices, Module: cfg.Rsync.Module, IOTimeout: cfg.Rsync.IOTimeout, BWLimit: cfg.Rsync.BWLimit,
-		Timeout: cfg.Rsync.Timeout, Compress: cfg.Rsync.Compress, LogTransfers: cfg.Rsync.LogTransfers,
-		ErrorLogLineLength: cfg.Rsync.ErrorLogLineLength,
-		Suffixes:           disks.SuffixDirs, Peers: peers, Log: s.Log,
-	})
+	e.closers = append(e.closers, peers.Close)
+	transport, err := e.transport(cfg, disks, peers)
 	if err != nil {
+		e.Close()
 		return nil, err
 	}
-	return &Engine{
-		deps: actors.Deps{
-			Clock: wallClock{}, Rand: globalRand{}, Go: func(f func()) { go f() },
-			Placement: placement, Store: disks, Peers: peers, Transport: transport,
-			Recon: recon.New(cfg.ReconCachePath), Log: s.Log,
-		},
-		opts: actors.Options{
-			Slots: cfg.JobSlots(), Interval: cfg.Interval, StatsInterval: cfg.StatsInterval,
-			RingCheckInterval: cfg.RingCheckInterval, CallTimeout: cfg.LockupTimeout, HandoffDelete: cfg.HandoffDelete,
-			Once: s.Once, PerDisk: cfg.ReplicatorWorkers > 0, Only: s.Only, IPs: ips, Port: ringPort(cfg), Ready: s.Ready,
-		},
-		first: first, rsync: transport, peers: peers, log: s.Log,
-	}, nil
+	e.deps = actors.Deps{
+		Clock: wallClock{}, Rand: globalRand{}, Go: func(f func()) { go f() },
+		Placement: placement, Store: localDisks{disks}, Peers: peers, Transport: transport,
+		Recon: recon.New(cfg.ReconCachePath), Metrics: e.metrics(cfg), Log: s.Log,
+	}
+	e.opts = actors.Options{
+		Slots: cfg.JobSlots(), Interval: cfg.Interval, StatsInterval: cfg.StatsInterval,
+		RingCheckInterval: cfg.RingCheckInterval, CallTimeout: cfg.LockupTimeout,
+		HandoffDelete: handoffDelete(cfg, first, s.Log), HandoffsFirst: cfg.HandoffsFirst, HandoffSettle: cfg.HandoffSettle,
+		CheckRemote: cfg.SyncMethod == "ssync",
+		Once:        s.Once, PerDisk: cfg.ReplicatorWorkers > 0, Only: s.Only, IPs: ips, Port: ringPort(cfg), Ready: s.Ready,
+	}
+	return e, nil
 }
 
 // replicated are the policies that this engine replicates, in swift.conf order.
@@ -108,12 +103,6 @@ func replicated(set *policy.Set, log zerolog.Logger) (out []messages.Policy) {
 		out = append(out, messages.Policy{Index: p.Index, Name: p.Name})
 	}
 	return out
-}
-
-func newStore(cfg *config.Config, log zerolog.Logger) *store.Store {
-	return store.New(store.Options{
-		Root: cfg.Devices, MountCheck: cfg.MountCheck, ReclaimAge: cfg.DiskFile.ReclaimAge, Log: log,
-	})
 }
 
 func ringPort(cfg *config.Config) int {
@@ -144,8 +133,9 @@ func (e *Engine) Props() *actor.Props {
 // Close ends what the engine has started outside of itself: rsyncs are killed,
 // connections closed. Call it once the supervisor has been stopped.
 func (e *Engine) Close() {
-	e.rsync.Close()
-	e.peers.Close()
+	for _, f := range e.closers {
+		f()
+	}
 }
 
 // Run runs the engine in an actor system of its own until it has nothing left to

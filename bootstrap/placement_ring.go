@@ -52,6 +52,10 @@ func (p *placedRing) withLocal(devices []*ring.Device) *placedRing {
 
 func (p *placedRing) Partitions() uint32 { return p.ring.Partitions() }
 
+// Replicas implements messages.Ring.
+func (p *placedRing) Replicas() float64 { return p.ring.ReplicaCount() }
+
+// NextPartPower implements messages.Ring.
 func (p *placedRing) NextPartPower() bool {
 	_, set := p.ring.NextPartPower()
 	return set

@@ -50,7 +50,9 @@ type Config struct {
 	RingCheckInterval time.Duration
 	LockupTimeout     time.Duration // a job that takes longer is written off; more than 0
 	HandoffsFirst     bool
-	HandoffDelete     int // 0 is "auto"
+	HandoffDelete     int    // 0 is "auto"
+	HandoffProof      string // "names" or "size"
+	HandoffSettle     time.Duration
 	ReconCachePath    string
 
 	SyncMethod       string // "rsync" or "ssync"

@@ -108,7 +108,8 @@ func load(t *testing.T, text string) (*Config, error) {
 // What we refuse and Swift takes, or crashes on later.
 func TestStricterThanSwift(t *testing.T) {
 	tests := []struct{ settings, want string }{
-		{"sync_method = ssync", "sync_method: ssync is not supported by this version; use rsync"},
+		{"handoff_proof = trust", "handoff_proof: must be names or size, not 'trust'"},
+		{"handoff_settle = -1", "handoff_settle: "},
 		{"sync_method = replicate", "sync_method: must be rsync or ssync, not 'replicate'"},
 		{"concurrency = 0", "concurrency: must be from 1 to 65536, not 0"},
 		{"concurrency = 100000", "concurrency: must be from 1 to 65536, not 100000"},
@@ -166,12 +167,9 @@ func TestWarnings(t *testing.T) {
 	}{
 		{"", nil},
 		{"handoffs_first = no\nhandoff_delete = auto\nlog_statsd_port = 1\nstatsd_emit_legacy = no", nil},
-		{"handoffs_first = yes", []string{"next normal rebalance", "option handoffs_first has no effect in this version"}},
-		{"handoff_delete = 2", []string{"next normal rebalance", "option handoff_delete has no effect in this version"}},
-		{
-			"log_statsd_host = h\nlog_statsd_port = 1\nlog_statsd_default_sample_rate = 1",
-			[]string{"option log_statsd_host has no effect in this version", "option log_statsd_port has no effect in this version"},
-		},
+		{"handoffs_first = yes", []string{"next normal rebalance"}},
+		{"handoff_delete = 2", []string{"next normal rebalance"}},
+		{"log_statsd_host = h\nlog_statsd_port = 1\nlog_statsd_default_sample_rate = 1", nil},
 		{"log_custom_handlers = a.b", []string{":2 [object-replicator]: option log_custom_handlers is not supported"}},
 		{"log_facility = LOG_LOCAL9", []string{"unknown log_facility 'LOG_LOCAL9', using LOG_LOCAL0"}},
 		{"nice_priority = low", []string{"(invalid literal for int() with base 10: 'low')"}},

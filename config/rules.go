@@ -29,12 +29,6 @@ func (l *loader) applyRules() {
 		l.rsyncModule()
 		c.ReplicatorWorkers = max(0, c.ReplicatorWorkers)
 		l.show("replicator_workers", l.value("replicator_workers").Origin)
-		if c.SyncMethod == "ssync" {
-			l.problem(&ValueError{
-				Option: "sync_method", Value: "ssync", Origin: l.value("sync_method").Origin,
-				Text: "ssync is not supported by this version; use rsync",
-			})
-		}
 		if c.HandoffsFirst || c.HandoffDelete != 0 {
 			l.warn("Handoff only mode is not intended for normal operation, please disable handoffs_first and " +
 				"handoff_delete before the next normal rebalance")

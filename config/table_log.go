@@ -63,36 +63,36 @@ var logOptions = []Option{
 
 var statsdOptions = []Option{
 	{
-		Name: "log_statsd_host", Group: statsdGroup, Scope: Both, Kind: Text, Unset: "unset", Effect: NotYet,
+		Name: "log_statsd_host", Group: statsdGroup, Scope: Both, Kind: Text, Unset: "unset",
 		Meaning: "Host of the statsd daemon. The options below are read only when it is set.",
 		field:   func(c *Config) any { return &c.Statsd.Host },
 	},
 	{
-		Name: "log_statsd_port", Group: statsdGroup, Scope: Both, Kind: Int, Default: "8125", Effect: NotYet, valid: between(0, maxPort),
+		Name: "log_statsd_port", Group: statsdGroup, Scope: Both, Kind: Int, Default: "8125", valid: between(0, maxPort),
 		Meaning: "Port of the statsd daemon.",
 		field:   func(c *Config) any { return &c.Statsd.Port },
 		when:    hasStatsd,
 	},
 	{
-		Name: "log_statsd_default_sample_rate", Group: statsdGroup, Scope: Both, Kind: Number, Default: "1.0", Effect: NotYet,
+		Name: "log_statsd_default_sample_rate", Group: statsdGroup, Scope: Both, Kind: Number, Default: "1.0",
 		Meaning: "Part of the events that is sent.",
 		field:   func(c *Config) any { return &c.Statsd.DefaultRate },
 		when:    hasStatsd,
 	},
 	{
-		Name: "log_statsd_sample_rate_factor", Group: statsdGroup, Scope: Both, Kind: Number, Default: "1.0", Effect: NotYet,
+		Name: "log_statsd_sample_rate_factor", Group: statsdGroup, Scope: Both, Kind: Number, Default: "1.0",
 		Meaning: "Multiplies every sample rate.",
 		field:   func(c *Config) any { return &c.Statsd.RateFactor },
 		when:    hasStatsd,
 	},
 	{
-		Name: "log_statsd_metric_prefix", Group: statsdGroup, Scope: Both, Kind: Text, Unset: "none", Effect: NotYet,
+		Name: "log_statsd_metric_prefix", Group: statsdGroup, Scope: Both, Kind: Text, Unset: "none",
 		Meaning: "First part of every metric's name.",
 		field:   func(c *Config) any { return &c.Statsd.MetricPrefix },
 		when:    hasStatsd,
 	},
 	{
-		Name: "statsd_emit_legacy", Group: statsdGroup, Scope: Both, Kind: Bool, Default: "true", Effect: NotYet,
+		Name: "statsd_emit_legacy", Group: statsdGroup, Scope: Both, Kind: Bool, Default: "true",
 		Meaning: "Send metrics without labels.",
 		field:   func(c *Config) any { return &c.Statsd.EmitLegacy },
 		when:    hasStatsd,

@@ -119,14 +119,27 @@ var passOptions = []Option{
 		field:   func(c *Config) any { return &c.LockupTimeout },
 	},
 	{
-		Name: "handoffs_first", Group: "Passes", Scope: Replicator, Kind: Bool, Default: "false", Effect: NotYet,
-		Meaning: "Revert handoffs before anything else. Handoffs are recognised and left untouched in this version.",
+		Name: "handoffs_first", Group: "Passes", Scope: Replicator, Kind: Bool, Default: "false",
+		Meaning: "Each disk moves its handoffs first, and leaves its other partitions alone while one of them remains.",
 		field:   func(c *Config) any { return &c.HandoffsFirst },
 	},
 	{
-		Name: "handoff_delete", Group: "Passes", Scope: Replicator, Kind: AutoInt, Default: "auto", Effect: NotYet, valid: atLeast(0),
-		Meaning: "Copies that must be in place before a handoff is removed; auto is all. Handoffs are recognised and left untouched in this version.",
+		Name: "handoff_delete", Group: "Passes", Scope: Replicator, Kind: AutoInt, Default: "auto", valid: atLeast(0),
+		Meaning: "Primaries that must have proven to hold a file before it is removed from a handoff; auto is all of them, and so is a larger number.",
 		field:   func(c *Config) any { return &c.HandoffDelete },
+	},
+	{
+		Name: "handoff_proof", Group: "Passes", Scope: Replicator, Kind: Text, Default: "size", Effect: Own,
+		Meaning: "What proves over rsync that a primary holds a file: names takes rsync's exit status 0 for it, as Swift does; " +
+			"size has a second rsync compare sizes, which finds files that a power cut has emptied.",
+		words: []string{"names", "size"},
+		field: func(c *Config) any { return &c.HandoffProof },
+	},
+	{
+		Name: "handoff_settle", Group: "Passes", Scope: Replicator, Kind: Seconds, Default: "0", Effect: Own, valid: atLeast(0),
+		Meaning: "Keep a proven handoff for this long and remove it when a later pass proves it again: " +
+			"for sites that fear a power cut before the primaries have written to their disks.",
+		field: func(c *Config) any { return &c.HandoffSettle },
 	},
 	{
 		Name: "recon_cache_path", Group: "Passes", Scope: Replicator, Kind: Path, Default: "/var/cache/swift",
@@ -137,8 +150,8 @@ var passOptions = []Option{
 
 var transferOptions = []Option{
 	{
-		Name: "sync_method", Group: "Transfers", Scope: Replicator, Kind: Text, Default: "rsync", emptyIsDefault: true, Effect: Differs,
-		Meaning: "rsync only: with ssync this version refuses to start.",
+		Name: "sync_method", Group: "Transfers", Scope: Replicator, Kind: Text, Default: "rsync", emptyIsDefault: true,
+		Meaning: "rsync or ssync.",
 		words:   []string{"rsync", "ssync"},
 		field:   func(c *Config) any { return &c.SyncMethod },
 	},
@@ -188,13 +201,13 @@ var transferOptions = []Option{
 		field:   func(c *Config) any { return &c.HTTPTimeout },
 	},
 	{
-		Name: "node_timeout", Group: "Transfers", Scope: Replicator, Kind: Seconds, Default: "10", Effect: NoEffect, valid: atLeast(0),
-		Meaning: "Used with sync_method = ssync only.",
+		Name: "node_timeout", Group: "Transfers", Scope: Replicator, Kind: Seconds, Default: "10", valid: atLeast(0),
+		Meaning: "With ssync: time for a peer to begin its answer, and for each piece that is sent.",
 		field:   func(c *Config) any { return &c.NodeTimeout },
 	},
 	{
-		Name: "network_chunk_size", Group: "Transfers", Scope: Both, Kind: Int, Default: "65536", Effect: NoEffect, valid: between(1, maxBuffer),
-		Meaning: "Used with sync_method = ssync only.",
+		Name: "network_chunk_size", Group: "Transfers", Scope: Both, Kind: Int, Default: "65536", valid: between(1, maxBuffer),
+		Meaning: "With ssync: longest line of a peer's answer.",
 		field:   func(c *Config) any { return &c.NetworkChunkSize },
 	},
 }

@@ -68,6 +68,8 @@ func JoinSuffixes(suffixes []string) string { return strings.Join(suffixes, "-")
 type Ring interface {
 	// Partitions is the number of partitions, a power of two.
 	Partitions() uint32
+	// Replicas is the number of copies of a partition, which may be a fraction.
+	Replicas() float64
 	// NextPartPower reports whether a part power increase is under way; the
 	// policy must then be left alone (Swift: obj/replicator.py collect_jobs).
 	NextPartPower() bool

@@ -108,6 +108,7 @@ type ring struct {
 
 func (r ring) Partitions() uint32                      { return 4 }
 func (r ring) NextPartPower() bool                     { return false }
+func (r ring) Replicas() float64                       { return 3 }
 func (r ring) Primaries(uint32) []messages.Node        { return r.primaries }
 func (r ring) Handoffs(uint32) iter.Seq[messages.Node] { return slices.Values([]messages.Node(nil)) }
 func (r ring) Devices() []messages.Node                { return nil }
