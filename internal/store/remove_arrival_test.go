@@ -18,6 +18,21 @@ import (
 	"understudy/messages"
 )
 
+// quickBench is newBench in memory, for tests that are many fsyncs.
+func quickBench(t testing.TB, tune func(*Options)) *bench {
+	t.Helper()
+	root := fastDir(t)
+	b := newBench(t, func(o *Options) {
+		if tune != nil {
+			tune(o)
+		}
+		o.Root = root
+	})
+	b.root = root
+	b.mkdir("sda")
+	return b
+}
+
 // put writes a file as Swift's PUT does: whole in the device's tmp directory first,
 // then linked into its hash directory, which is made again if it has just gone.
 func (b *bench) put(path, content string) error {
@@ -59,7 +74,7 @@ func TestArrivalsSurvive(t *testing.T) {
 				calls, removed := 0, 0
 				var b *bench
 				h := (*Handoff)(nil)
-				b = newBench(t, withHook(func(op, at string) error {
+				b = quickBench(t, withHook(func(op, at string) error {
 					if h == nil {
 						return nil
 					}
@@ -73,9 +88,6 @@ func TestArrivalsSurvive(t *testing.T) {
 					}
 					return nil
 				}))
-				b.root = fastDir(t)
-				b.Store.root = b.root
-				b.mkdir("sda")
 				b.handoff()
 				h = b.hold()
 				files := maps.Clone(h.Manifest().Files)
@@ -96,7 +108,6 @@ func TestArrivalsSurvive(t *testing.T) {
 				if n == 1 && (removed > 0 || r.Objects > 0 || r.Kept == "") {
 					t.Errorf("%s: %+v, %d files removed", name, r, removed)
 				}
-				os.RemoveAll(b.root)
 			}
 		}
 	}
@@ -110,7 +121,7 @@ func TestReplacementsSurvive(t *testing.T) {
 			calls, came := 0, false
 			var b *bench
 			h := (*Handoff)(nil)
-			b = newBench(t, withHook(func(op, at string) error {
+			b = quickBench(t, withHook(func(op, at string) error {
 				if h == nil {
 					return nil
 				}
@@ -140,7 +151,7 @@ func TestRsyncFinishes(t *testing.T) {
 		calls, came := 0, false
 		var b *bench
 		h := (*Handoff)(nil)
-		b = newBench(t, withHook(func(op, at string) error {
+		b = quickBench(t, withHook(func(op, at string) error {
 			if calls++; h != nil && calls == n {
 				came = os.Rename(b.in("abc", two, ".3.data.Ab0_9z"), b.in("abc", two, "3.data")) == nil
 			}
@@ -161,10 +172,7 @@ func TestRsyncFinishes(t *testing.T) {
 // PUTs while a partition is given up: not one that was acknowledged is lost.
 func TestArrivalsInParallel(t *testing.T) {
 	for range 20 {
-		b := newBench(t, nil)
-		b.root = fastDir(t)
-		b.Store.root = b.root
-		b.mkdir("sda")
+		b := quickBench(t, nil)
 		for i := range 200 {
 			suffix := fmt.Sprintf("%03x", i%7)
 			b.object(suffix, fmt.Sprintf("%029x%s", i, suffix), "1.data", "2.meta")

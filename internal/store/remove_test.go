@@ -439,7 +439,7 @@ func TestRemoveFaults(t *testing.T) {
 			for n := 1; ; n++ {
 				calls, failed, more := 0, "", ""
 				armed := false
-				b := newBench(t, withHook(func(op, path string) error {
+				b := quickBench(t, withHook(func(op, path string) error {
 					if !armed {
 						return nil
 					}
