@@ -293,6 +293,13 @@ func (f faultFile) Truncate(size int64) error {
 	return f.File.Truncate(size)
 }
 
+func (f faultFile) TryLock() (bool, error) {
+	if err := f.fs.ask("trylock", f.path); err != nil {
+		return false, err
+	}
+	return f.File.TryLock()
+}
+
 // oracle is a process that runs Swift's code; it is shared by all tests.
 type oracle struct {
 	mu  sync.Mutex
