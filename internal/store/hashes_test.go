@@ -186,7 +186,7 @@ func TestCacheFaults(t *testing.T) {
 		{"truncate", invalidFile, unix.EIO, fresh, fresh, "bbb\n"},
 		{"fsync", "tmp", unix.EIO, "", cached, "bbb\n"},
 		{"write", "tmp", unix.EIO, "", cached, "bbb\n"},
-		{"write", "tmp", shortWrite, cached, cached, "bbb\n"},
+		{"write", "tmp", errShortWrite, cached, cached, "bbb\n"},
 		{"create", "tmp", unix.EACCES, "", cached, "bbb\n"},
 		{"create", "tmp", unix.ENOSPC, cached, cached, "bbb\n"},
 		{"rename", "tmp", unix.EIO, "", cached, "bbb\n"},
@@ -391,7 +391,7 @@ func TestInvalidateWithoutRoom(t *testing.T) {
 	for _, c := range []struct {
 		op    string
 		errno error
-	}{{"create", unix.ENOSPC}, {"write", unix.EDQUOT}, {"write", shortWrite}} {
+	}{{"create", unix.ENOSPC}, {"write", unix.EDQUOT}, {"write", errShortWrite}} {
 		var b *bench
 		var armed atomic.Bool
 		b = newBench(t, both(atNow, withHook(func(op, path string) error {
