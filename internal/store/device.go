@@ -42,9 +42,9 @@ func (s *Store) check(device string) (Info, error) {
 	return i, nil
 }
 
-// isMount tells whether a path is a mount point: on another device than its
-// parent, or the root, or marked by a file .ismount. A symbolic link is one only
-// by the mark. Swift: common/utils ismount_raw.
+// isMount tells whether a device's path is a mount point: on another file system
+// than its parent, or marked by a file .ismount. A symbolic link is one only by the
+// mark. Swift: common/utils ismount_raw.
 func (s *Store) isMount(path string) (Info, bool, error) {
 	i, err := s.fs.Stat(Root, path, false)
 	if err != nil {
@@ -55,7 +55,7 @@ func (s *Store) isMount(path string) (Info, bool, error) {
 		if err != nil {
 			return Info{}, false, err
 		}
-		if i.Dev != parent.Dev || i.Ino == parent.Ino {
+		if i.Dev != parent.Dev {
 			return i, true, nil
 		}
 	}

@@ -114,6 +114,19 @@ func TestUnmountedStaysUntouched(t *testing.T) {
 	}
 }
 
+// A device that is a marked symbolic link is worked on where it leads to.
+func TestMarkedLinkIsADevice(t *testing.T) {
+	b := newBench(t, func(o *Options) { o.MountCheck = true })
+	b.mkdir("disk/objects/5")
+	b.write(b.path("disk/.ismount"), "")
+	if err := errors.Join(os.Remove(b.path("sda")), os.Symlink(b.path("disk"), b.path("sda"))); err != nil {
+		t.Fatal(err)
+	}
+	if l := b.list(0); len(l.Partitions) != 1 {
+		t.Errorf("%+v", l)
+	}
+}
+
 // A missing device is never an empty one.
 func TestMissingDeviceIsAnError(t *testing.T) {
 	b := newBench(t, nil)

@@ -251,8 +251,8 @@ func (f faultFS) OpenFile(at Dir, name string, flags int, perm uint32) (File, er
 	return faultFile{file, f, path}, nil
 }
 
-// shortWrite is a hook's answer that lets half of a write through before ENOSPC.
-var shortWrite = errors.New("short write")
+// errShortWrite is a hook's answer that lets half of a write through before ENOSPC.
+var errShortWrite = errors.New("short write")
 
 type faultFile struct {
 	File
@@ -269,7 +269,7 @@ func (f faultFile) Read(p []byte) (int, error) {
 
 func (f faultFile) Write(p []byte) (int, error) {
 	err := f.fs.ask("write", f.path)
-	if errors.Is(err, shortWrite) {
+	if errors.Is(err, errShortWrite) {
 		n, _ := f.File.Write(p[:len(p)/2])
 		return n, &fs.PathError{Op: "write", Path: f.path, Err: unix.ENOSPC}
 	}
@@ -291,6 +291,13 @@ func (f faultFile) Truncate(size int64) error {
 		return err
 	}
 	return f.File.Truncate(size)
+}
+
+func (f faultFile) TryLock() (bool, error) {
+	if err := f.fs.ask("trylock", f.path); err != nil {
+		return false, err
+	}
+	return f.File.TryLock()
 }
 
 // oracle is a process that runs Swift's code; it is shared by all tests.

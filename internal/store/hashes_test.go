@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -185,7 +186,7 @@ func TestCacheFaults(t *testing.T) {
 		{"truncate", invalidFile, unix.EIO, fresh, fresh, "bbb\n"},
 		{"fsync", "tmp", unix.EIO, "", cached, "bbb\n"},
 		{"write", "tmp", unix.EIO, "", cached, "bbb\n"},
-		{"write", "tmp", shortWrite, cached, cached, "bbb\n"},
+		{"write", "tmp", errShortWrite, cached, cached, "bbb\n"},
 		{"create", "tmp", unix.EACCES, "", cached, "bbb\n"},
 		{"create", "tmp", unix.ENOSPC, cached, cached, "bbb\n"},
 		{"rename", "tmp", unix.EIO, "", cached, "bbb\n"},
@@ -258,6 +259,33 @@ func TestListingFaultIsAnError(t *testing.T) {
 	b.object("aaa", plain, "1700000001.00000.data")
 	if r, err := b.Hashes(context.Background(), part, messages.HashOptions{}); !errors.Is(err, unix.EIO) || r.Hashes != nil {
 		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// Waiting for the lock in vain, or being told to stop meanwhile, is an error even
+// where nothing would have to be hashed.
+func TestHashesWaitForLock(t *testing.T) {
+	for _, cancelled := range []bool{false, true} {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		var b *bench
+		b = newBench(t, both(withHook(func(op, path string) error {
+			if cancelled && op == "create" && path == b.in(lockFile) {
+				cancel()
+			}
+			return nil
+		}), func(o *Options) { o.LockTimeout = 30 * time.Millisecond }))
+		b.mkdir(b.in())
+		swiftLock(t, b.in(), nil, 1, 1)
+		r, err := b.Hashes(ctx, part, messages.HashOptions{})
+		var timeout *LockTimeoutError
+		if r.Hashes != nil || errors.As(err, &timeout) == cancelled || errors.Is(err, context.Canceled) != cancelled {
+			t.Errorf("cancelled %v: %+v, %v", cancelled, r, err)
+		}
+		if b.log.String() != "" {
+			t.Errorf("log: %s", b.log)
+		}
+		swiftUnlock(t)
 	}
 }
 
@@ -363,7 +391,7 @@ func TestInvalidateWithoutRoom(t *testing.T) {
 	for _, c := range []struct {
 		op    string
 		errno error
-	}{{"create", unix.ENOSPC}, {"write", unix.EDQUOT}, {"write", shortWrite}} {
+	}{{"create", unix.ENOSPC}, {"write", unix.EDQUOT}, {"write", errShortWrite}} {
 		var b *bench
 		var armed atomic.Bool
 		b = newBench(t, both(atNow, withHook(func(op, path string) error {

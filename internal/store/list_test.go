@@ -120,6 +120,9 @@ func TestListCleansTmp(t *testing.T) {
 			if op == "remove" && path == b.path("sda/tmp/stuck") {
 				return unix.EIO
 			}
+			if op == "remove" && path == b.path("sda/tmp/dir") {
+				t.Error("tries to unlink a directory")
+			}
 			return nil
 		})(o)
 	})

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"understudy/messages"
@@ -151,6 +153,43 @@ func TestLockWaits(t *testing.T) {
 	if n := b.ReleaseLocks(); n != 0 {
 		t.Errorf("%d locks left over", n)
 	}
+}
+
+// The waits are Swift's: 10 ms until a hundredth of the timeout has been slept,
+// then that hundredth each time. Time is virtual here.
+func TestLockBackoff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var tries []time.Duration
+		var start time.Time
+		b := newBench(t, withHook(func(op, path string) error {
+			if op == "trylock" {
+				tries = append(tries, time.Since(start))
+			}
+			return nil
+		}))
+		other := New(Options{Root: b.root})
+		l, err := other.LockPartition(context.Background(), part, ReplicationLock, 0, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Unlock()
+		start = time.Now()
+		var timeout *LockTimeoutError
+		if _, err := b.LockPartition(context.Background(), part, ReplicationLock, 10*time.Second, false); !errors.As(err, &timeout) {
+			t.Error(err)
+		}
+		want := []time.Duration{}
+		for at, pause := time.Duration(0), 10*time.Millisecond; at <= 10*time.Second; at += pause {
+			want = append(want, at)
+			if at > 100*time.Millisecond {
+				pause = 100 * time.Millisecond
+			}
+		}
+		want = append(want, 10*time.Second) // once more at the very end
+		if !slices.Equal(tries, want) {
+			t.Errorf("tried at %v, want %v", tries, want)
+		}
+	})
 }
 
 func TestLockPartitionMakesNothingUnasked(t *testing.T) {

@@ -158,7 +158,8 @@ func (h *hasher) unexpected(path, name string) {
 }
 
 // broken deals with an entry of a suffix that could not be listed. What is no
-// directory goes to the quarantine; so does a directory that is itself damaged, or
+// directory goes to the quarantine (unlike Swift a symbolic link, too, wherever it
+// leads: cleaning up behind it could be on another disk); so does a directory that is itself damaged, or
 // else its whole suffix. Any other error says nothing about the entry: it is
 // returned, and nothing is moved. Swift: obj/diskfile.py _hash_suffix_dir.
 func (h *hasher) broken(ctx context.Context, d Dir, suffix, entry string, cause error) error {

@@ -371,8 +371,7 @@ func TestFileAppearsBeforeRmdir(t *testing.T) {
 func TestTombstoneStaysWithItsDead(t *testing.T) {
 	const data, tombstone = "1600000001.00000.data", "1600000002.00000.ts"
 	for _, fails := range []bool{false, true} {
-		var b *bench
-		b = newBench(t, both(atNow, withHook(func(op, path string) error {
+		b := newBench(t, both(atNow, withHook(func(op, path string) error {
 			if fails && op == "remove" && strings.HasSuffix(path, data) {
 				return unix.EIO
 			}

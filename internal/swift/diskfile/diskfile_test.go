@@ -79,7 +79,7 @@ func TestVectors(t *testing.T) {
 func left(s *Set, names []string) []string {
 	kept := slices.Clone(names)
 	for _, gone := range append(slices.Clone(s.Remove), s.Reclaim) {
-		if i := slices.Index(kept, gone); i >= 0 {
+		if i := slices.Index(kept, gone); gone != "" && i >= 0 {
 			kept = slices.Delete(kept, i, i+1)
 		}
 	}

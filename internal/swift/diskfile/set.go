@@ -171,7 +171,7 @@ func (s *Set) choose(data int) {
 		return
 	}
 	s.Meta = &s.infos[s.metas[0]]
-	if last := s.metas[len(s.metas)-1]; s.infos[last].HasCType && s.ctype(last).Compare(at) > 0 {
+	if last := s.metas[len(s.metas)-1]; s.ctype(last).Compare(at) > 0 {
 		s.CType = &s.infos[last]
 	}
 }
