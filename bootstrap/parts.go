@@ -22,6 +22,8 @@ func newStore(cfg *config.Config, log zerolog.Logger) *store.Store {
 	})
 }
 
+var _ actors.Store = localDisks{}
+
 // localDisks are a store as the actors know it.
 type localDisks struct{ *store.Store }
 
