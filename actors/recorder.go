@@ -75,7 +75,7 @@ func (r *Recorder) Receive(c actor.Context) {
 	case *messages.DevicesChanged:
 		r.devicesChanged(c, m.Devices)
 	case *messages.RingsChanged:
-		r.view = m.View
+		r.ringsChanged(m)
 	case *messages.PassStarted:
 		r.passStarted(c, m)
 	case *messages.JobDone:

@@ -52,6 +52,19 @@ func (r *Recorder) port() string {
 	return strconv.Itoa(r.opts.Port)
 }
 
+// ringsChanged keeps to the newest rings. Operators know the line of a ring change
+// by Swift's words, though no pass is aborted here.
+//
+// Unlike Swift: which abandons the pass. Here each job takes its role from the
+// newest rings when it begins, so that what has moved is planned anew and the
+// rest goes on.
+func (r *Recorder) ringsChanged(m *messages.RingsChanged) {
+	r.view = m.View
+	if r.round != nil {
+		inSwiftsWords(r.log.Info()).Msg("Ring change detected. Aborting current replication pass.")
+	}
+}
+
 // closeRound ends the round when no device is waited for.
 func (r *Recorder) closeRound(c actor.Context) {
 	if r.round == nil || len(r.round.waiting) > 0 {

@@ -125,7 +125,7 @@ func (s *Supervisor) dismiss(c actor.Context, name string) {
 
 func (s *Supervisor) ringsChanged(c actor.Context, m *messages.RingsChanged) {
 	s.view = m.View
-	s.log.Info().Uint64("version", m.View.Version).Msg("rings changed")
+	s.log.Info().Uint64("version", m.View.Version).Msg("rings changed: jobs take their roles from the new ones")
 	c.Request(s.wiring.Recorder, m)
 	s.settle(c)
 	for _, pid := range s.devices {

@@ -319,7 +319,8 @@ func TestRingChange(t *testing.T) {
 		if tail := seen[strings.Index(seen, "on d2"):]; strings.Contains(tail, "on d0") {
 			t.Error("a device that left the ring went on")
 		}
-		w.mustLog("rings changed")
+		w.mustLog("Ring change detected. Aborting current replication pass.")
+		w.mustLog("rings changed: jobs take their roles from the new ones")
 		w.mustLog("device left the ring")
 	})
 }
