@@ -91,7 +91,7 @@ func (h *hasher) baseline(ctx context.Context) (base baseline, frozen bool, err 
 	case errors.As(err, &timeout):
 		return base, false, err
 	case err != nil:
-		h.warn().Err(err).Msgf("Unable to read '%s'", h.dir.Child(hashFile))
+		swiftsWords(h.warn()).Err(err).Msgf("Unable to read '%s'", h.dir.Child(hashFile))
 	case f.Valid:
 		return baseline{File: f, trusted: true}, frozen, nil
 	}
@@ -139,7 +139,7 @@ func (h *hasher) refresh(ctx context.Context, suffixes map[string]string, o mess
 			return false, 0, ctx.Err()
 		default:
 			// It stays without a hash, which equals no peer's.
-			h.error().Err(err).Str("suffix", suffix).Msg("Error hashing suffix")
+			swiftsWords(h.error()).Err(err).Str("suffix", suffix).Msgf("Error hashing suffix: %v", err)
 		}
 	}
 	return changed, hashed, nil

@@ -111,7 +111,7 @@ func (h *openHashDir) condemn(ctx context.Context, file, why string) error {
 	if _, err := h.quarantine(h.suffix, h.hash); err != nil {
 		return refused(gone(err))
 	}
-	h.warn().Msgf("Quarantined object %s: %s", path, why)
+	swiftsWords(h.warn()).Msgf("Quarantined object %s: %s", path, why)
 	return &QuarantinedError{Path: path, Why: why}
 }
 

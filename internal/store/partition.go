@@ -112,7 +112,7 @@ func (w *partition) notDirectory(objects Dir, name string) error {
 	case i.IsRegular() && i.Size == 0:
 		if err := w.fs.Remove(objects, name); err == nil {
 			result.Action = "removed"
-			w.warn().Msg("Removing partition directory which was a file: " + path)
+			swiftsWords(w.warn()).Msg("Removing partition directory which was a file: " + path)
 		}
 	case i.IsRegular():
 		to, err := w.quarantine(objects, name)

@@ -150,11 +150,11 @@ func (h *hasher) clean(suffix Dir, name string) error {
 // unexpected reports a name that belongs to no object. It is never touched.
 func (h *hasher) unexpected(path, name string) {
 	if diskfile.IsRsyncTemp(name) {
-		h.debug().Msg("Rsync tempfile: " + path)
+		swiftsWords(h.debug()).Msg("Rsync tempfile: " + path)
 		return
 	}
 	_, err := diskfile.ParseName(name)
-	h.warn().Msgf("Unexpected file %s: %v", path, err)
+	swiftsWords(h.warn()).Msgf("Unexpected file %s: %v", path, err)
 }
 
 // broken deals with an entry of a suffix that could not be listed. What is no
@@ -187,7 +187,7 @@ func (h *hasher) broken(ctx context.Context, d Dir, suffix, entry string, cause 
 	}
 	to, err := h.quarantine(d, entry)
 	if err == nil {
-		h.error().Err(cause).Msgf("Quarantined %s to %s because %s", path, to, why)
+		swiftsWords(h.error()).Err(cause).Msgf("Quarantined %s to %s because %s", path, to, why)
 		return nil
 	}
 	if !unlistable(cause) {
@@ -199,6 +199,6 @@ func (h *hasher) broken(ctx context.Context, d Dir, suffix, entry string, cause 
 	if err != nil {
 		return fmt.Errorf("hash suffix %s: %w", suffix, err)
 	}
-	h.error().Err(cause).Msgf("Quarantined %s to %s because %s", d.Path, to, why)
+	swiftsWords(h.error()).Err(cause).Msgf("Quarantined %s to %s because %s", d.Path, to, why)
 	return errGone
 }

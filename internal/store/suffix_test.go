@@ -403,8 +403,8 @@ func TestUnexpectedFilesStay(t *testing.T) {
 		t.Errorf("left %q, want %q", got, strange)
 	}
 	log := b.log.String()
-	if !strings.Contains(log, `"level":"debug","device":"sda","policy":0,"partition":7,"message":"Rsync tempfile: `+b.in("aaa", plain, ".1700000001.00000.data.Ab0_9z")) ||
-		!strings.Contains(log, `"level":"warn","device":"sda","policy":0,"partition":7,"message":"Unexpected file `+b.in("aaa", plain, "junk")+`: Invalid Timestamp value in filename 'junk'`) {
+	if !strings.Contains(log, `"level":"debug","device":"sda","policy":0,"partition":7,"swift":true,"message":"Rsync tempfile: `+b.in("aaa", plain, ".1700000001.00000.data.Ab0_9z")) ||
+		!strings.Contains(log, `"level":"warn","device":"sda","policy":0,"partition":7,"swift":true,"message":"Unexpected file `+b.in("aaa", plain, "junk")+`: Invalid Timestamp value in filename 'junk'`) {
 		t.Errorf("log: %s", log)
 	}
 }
