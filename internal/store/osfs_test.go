@@ -79,6 +79,9 @@ func TestErrnosComeThrough(t *testing.T) {
 	try("open link", openDir("link"), unix.ENOTDIR)
 	try("open dangling", openDir("dangling"), unix.ENOTDIR)
 	try("read missing", readDir("missing"), unix.ENOENT)
+	try("read a name with NUL", readDir("full\x00"), unix.EINVAL)
+	try("read 255 bytes", readDir(strings.Repeat("x", 255)), unix.ENOENT)
+	try("read 256 bytes", readDir(strings.Repeat("x", 256)), unix.ENAMETOOLONG)
 	try("read file", readDir("file"), unix.ENOTDIR)
 	try("read link", readDir("link"), unix.ENOTDIR)
 	try("rmdir full", o.Rmdir(d, "full"), unix.ENOTEMPTY)
@@ -107,11 +110,12 @@ func dirent(name string) string {
 
 // FuzzAppendNames: whatever the kernel, or a FUSE daemon behind it, returns.
 func FuzzAppendNames(f *testing.F) {
+	r := new(room)
 	f.Add(dirent(".") + dirent("..") + dirent("1700000000.00000.data"))
 	f.Add(dirent("a") + dirent("b")[:20])
 	f.Add("")
 	f.Fuzz(func(t *testing.T, batch string) {
-		names, _ := appendNames(nil, batch)
+		names, _ := r.appendNames(nil, []byte(batch))
 		for _, name := range names {
 			if name == "." || name == ".." || strings.Contains(name, "\x00") || len(name) > len(batch) {
 				t.Fatalf("name %q", name)
@@ -121,12 +125,13 @@ func FuzzAppendNames(f *testing.F) {
 }
 
 func TestAppendNames(t *testing.T) {
-	got, ok := appendNames(nil, dirent(".")+dirent("x")+dirent("..")+dirent("...")+dirent(strings.Repeat("y", 255)))
+	r := new(room)
+	got, ok := r.appendNames(nil, []byte(dirent(".")+dirent("x")+dirent("..")+dirent("...")+dirent(strings.Repeat("y", 255))))
 	if !ok || !slices.Equal(got, []string{"x", "...", strings.Repeat("y", 255)}) {
 		t.Errorf("%v %q", ok, got)
 	}
 	for _, bad := range []string{"x", dirent("abc")[:22], strings.Repeat("\x01", 64), dirent("x") + strings.Repeat("\x00", 32)} {
-		if _, ok := appendNames(nil, bad); ok {
+		if _, ok := r.appendNames(nil, []byte(bad)); ok {
 			t.Errorf("%q makes sense", bad)
 		}
 	}
