@@ -17,7 +17,8 @@ var logOptions = []Option{
 	},
 	{
 		Name: "log_format", Group: logGroup, Scope: Replicator, Kind: Text, Default: "syslog", Effect: Own,
-		Meaning: "syslog sends lines in Swift's form to the syslog daemon, json and console write theirs to stderr. A value with braces is the access log " +
+		Meaning: "syslog sends lines in Swift's form to the syslog daemon, json and console write theirs to stderr, which then stays open: use them " +
+			"under systemd or in a terminal, for swift-init waits until stderr is closed. A value with braces is the access log " +
 			"template of Swift's servers, which have an option of the same name: it is left to them.",
 		words: []string{"syslog", "json", "console"},
 		field: func(c *Config) any { return &c.Log.Format },
