@@ -109,7 +109,7 @@ func load(t *testing.T, text string) (*Config, error) {
 func TestStricterThanSwift(t *testing.T) {
 	tests := []struct{ settings, want string }{
 		{"handoff_proof = trust", "handoff_proof: must be names or size, not 'trust'"},
-		{"handoff_settle = -1", "handoff_settle: "},
+		{"handoff_settle = -1", "handoff_settle: must be at least 0, not -1"},
 		{"sync_method = replicate", "sync_method: must be rsync or ssync, not 'replicate'"},
 		{"concurrency = 0", "concurrency: must be from 1 to 65536, not 0"},
 		{"concurrency = 100000", "concurrency: must be from 1 to 65536, not 100000"},
