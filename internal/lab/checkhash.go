@@ -38,7 +38,7 @@ func (c *Cluster) checkHashes(ctx context.Context, h *History, places []Place, l
 				path := "objects/" + strconv.FormatUint(uint64(part), 10)
 				found[i].Suffixes += len(want)
 				found[i].compareHashes(p, path, "by what is on the disk", onDisk[part], want)
-				told, err := ask(ctx, client, p, part)
+				told, err := ask(ctx, client, p.Node.addr(), p.Disk, part, 0)
 				switch {
 				case ctx.Err() != nil:
 					return ctx.Err()
@@ -201,14 +201,17 @@ func internal(short string) string {
 	return time + "_" + strings.Repeat("0", max(0, 16-len(offset))) + offset
 }
 
-// ask asks a node's object server for the suffix hashes of a partition.
-func ask(ctx context.Context, client *http.Client, p Place, part uint32) (suffixHashes, error) {
-	url := fmt.Sprintf("http://%s/%s/%d", net.JoinHostPort(p.Node.IP, strconv.Itoa(p.Node.Port)), p.Disk, part)
+// addr is where the node's object server listens.
+func (n *Node) addr() string { return net.JoinHostPort(n.IP, strconv.Itoa(n.Port)) }
+
+// ask asks an object server for the suffix hashes of a partition.
+func ask(ctx context.Context, client *http.Client, addr, disk string, part uint32, policy int) (suffixHashes, error) {
+	url := fmt.Sprintf("http://%s/%s/%d", addr, disk, part)
 	req, err := http.NewRequestWithContext(ctx, "REPLICATE", url, http.NoBody)
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("X-Backend-Storage-Policy-Index", "0")
+	req.Header.Set("X-Backend-Storage-Policy-Index", strconv.Itoa(policy))
 	res, err := client.Do(req)
 	if err != nil {
 		return nil, err
