@@ -88,7 +88,7 @@ func (o *Objects) Each(ctx context.Context, suffix string, f func(ssync.Entry) e
 		o.entries, err = o.fs.ReadDir(d, "", o.entries[:0])
 	}
 	if is(err, unix.ENOENT, unix.ENOTDIR) {
-		return o.invalidate(ctx, []string{suffix})
+		return o.empty(ctx, suffix)
 	}
 	if err != nil {
 		return fmt.Errorf("list suffix %s: %w", suffix, err)
@@ -118,9 +118,20 @@ func (o *Objects) Each(ctx context.Context, suffix string, f func(ssync.Entry) e
 		}
 	}
 	if !found {
-		unread = errors.Join(unread, o.invalidate(ctx, []string{suffix}))
+		unread = errors.Join(unread, o.empty(ctx, suffix))
 	}
 	return unread
+}
+
+// empty marks a suffix in which there are no files. A disk that takes no writes
+// can still be read: the mark is then for another pass.
+func (o *Objects) empty(ctx context.Context, suffix string) error {
+	err := o.invalidate(ctx, []string{suffix})
+	if unwritable(err) {
+		o.warn().Err(err).Str("suffix", suffix).Msg("empty suffix not invalidated")
+		return nil
+	}
+	return err
 }
 
 // entry cleans a hash directory up and tells what object it is; the zero Entry

@@ -70,14 +70,14 @@ func (s *session) offer(e wire.Entry) error {
 	}
 	s.offered[k] = o
 	before := len(s.out)
-	s.chunk(append(e.Append(s.small[:0]), "\r\n"...))
-	what := fmt.Sprintf("missing_check send line: %d lines (%d bytes) sent", s.lines, s.bytes)
+	s.line = append(e.Append(s.line[:0]), "\r\n"...)
+	s.chunk(s.line)
 	s.lines++
 	s.bytes += len(s.out) - before
 	if !s.ripe() {
 		return nil
 	}
-	return s.flush(what)
+	return s.flush(fmt.Sprintf("missing_check send line: %d lines (%d bytes) sent", s.lines-1, s.bytes))
 }
 
 // readWants reads what the receiver wants. Only what was offered can be wanted, so

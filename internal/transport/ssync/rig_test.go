@@ -247,8 +247,10 @@ func (s side) data(part uint32, name, at, body string, more ...string) string {
 	s.t.Helper()
 	sum := md5.Sum([]byte(body))
 	m := metadata.Metadata{
-		{Name: "X-Timestamp", Value: at}, {Name: "Content-Type", Value: "text/plain"},
-		{Name: "Content-Length", Value: strconv.Itoa(len(body))}, {Name: "ETag", Value: hex.EncodeToString(sum[:])},
+		{Name: "X-Timestamp", Value: at},
+		{Name: "Content-Type", Value: "text/plain"},
+		{Name: "Content-Length", Value: strconv.Itoa(len(body))},
+		{Name: "ETag", Value: hex.EncodeToString(sum[:])},
 	}
 	return s.object(part, name, at+".data", body, append(m, pairs(more)...))
 }
@@ -342,4 +344,3 @@ func TestConformance(t *testing.T) {
 		}
 	})
 }
-

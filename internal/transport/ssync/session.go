@@ -38,12 +38,12 @@ type session struct {
 
 	conn    net.Conn
 	in      *bufio.Reader // the response's body; nil before its head has come
-	line    []byte
-	out     []byte // not yet sent
+	line    []byte        // the last that was read or offered
+	out     []byte        // not yet sent
 	flushed time.Time
-	lines   int // offers made
-	bytes   int // of offers, with their framing, sent
-	small   []byte
+	lines   int    // offers made
+	bytes   int    // of offers, with their framing
+	small   []byte // a small body
 
 	offered  map[key]offered
 	wanted   []key // in the receiver's order

@@ -14,8 +14,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
+	"time"
 
 	"understudy/internal/swift/metadata"
 	"understudy/messages"
@@ -31,9 +31,7 @@ const (
 // proxy stands before a server and keeps what is sent through it.
 type proxy struct {
 	net.Listener
-	mu   sync.Mutex
-	sent [][]byte // by connection
-	all  sync.WaitGroup
+	sent chan []byte // one for each connection that has ended
 }
 
 func startProxy(t *testing.T, port int) *proxy {
@@ -42,7 +40,7 @@ func startProxy(t *testing.T, port int) *proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{Listener: l}
+	p := &proxy{Listener: l, sent: make(chan []byte, 100)}
 	t.Cleanup(func() { l.Close() })
 	go func() {
 		for {
@@ -55,7 +53,6 @@ func startProxy(t *testing.T, port int) *proxy {
 				client.Close()
 				continue
 			}
-			p.all.Add(1)
 			go p.carry(client, server)
 		}
 	}()
@@ -63,7 +60,6 @@ func startProxy(t *testing.T, port int) *proxy {
 }
 
 func (p *proxy) carry(client, server net.Conn) {
-	defer p.all.Done()
 	go func() {
 		_, _ = io.Copy(client, server)
 		client.Close()
@@ -71,25 +67,21 @@ func (p *proxy) carry(client, server net.Conn) {
 	var sent bytes.Buffer
 	_, _ = io.Copy(io.MultiWriter(server, &sent), client)
 	server.Close()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.sent = append(p.sent, sent.Bytes())
+	p.sent <- sent.Bytes()
 }
 
 func (p *proxy) port() int { return p.Addr().(*net.TCPAddr).Port }
 
-// last is the one request that was sent since the last call: its head as it was,
+// last is the one request that was sent through it: its head as it was,
 // and its body without the chunks.
 func (p *proxy) last(t *testing.T) (head, body string) {
 	t.Helper()
-	p.all.Wait()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.sent) != 1 {
-		t.Fatalf("%d connections", len(p.sent))
+	var raw []byte
+	select {
+	case raw = <-p.sent:
+	case <-time.After(patience):
+		t.Fatal("no connection has ended")
 	}
-	raw := p.sent[0]
-	p.sent = nil
 	at := bytes.Index(raw, []byte("\r\n\r\n"))
 	request, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(raw)))
 	if err != nil {
