@@ -206,9 +206,9 @@ func (p *Partition) brokeDown(c actor.Context, err error) {
 	switch {
 	case errors.As(err, &device):
 		inSwiftsWords(p.event(p.log.Warn())).Msg(device.Message)
-		p.skipped(c, err, p.job.Peers)
+		p.skipped(c, err, p.job.Peers, true)
 	case errors.As(err, &file):
-		p.skipped(c, err, nil) // the store has told what it did with the file
+		p.skipped(c, err, nil, false) // the store has told what it did with the file
 	default:
 		what := "partition"
 		if p.job.Kind == messages.Revert {
@@ -239,9 +239,12 @@ func (p *Partition) decided() interface {
 }
 
 // skipped ends a job that was never attempted; failed are the nodes it counts
-// as failed. Swift: obj/replicator.py replicate.
-func (p *Partition) skipped(c actor.Context, err error, failed []messages.Node) {
-	o := messages.Outcome{Kind: p.job.Kind, Skipped: true, Err: err, Elapsed: p.elapsed(), Remains: p.job.Kind == messages.Revert}
+// as failed. there tells whether the partition is still one: a file in its place
+// is no handoff that others would have to wait for. Swift: obj/replicator.py replicate.
+func (p *Partition) skipped(c actor.Context, err error, failed []messages.Node, there bool) {
+	o := messages.Outcome{
+		Kind: p.job.Kind, Skipped: true, Err: err, Elapsed: p.elapsed(), Remains: there && p.job.Kind == messages.Revert,
+	}
 	if len(failed) > 0 {
 		o.Counts.Failure, o.Failures = len(failed), messages.FailureNodes{}
 		o.Failures.Count(failed...)
