@@ -116,7 +116,9 @@ func (p *Partition) remove(c actor.Context) {
 		p.done(c, nil)
 		return
 	}
-	p.revert.plan.Removing()
+	if len(p.revert.hold.Manifest().Suffixes) > 0 {
+		p.revert.plan.Removing() // Swift counts no partition that is empty
+	}
 	if whole {
 		inSwiftsWords(p.event(p.log.Info())).Msgf("Removing partition: %s", p.deps.Store.Path(p.job.Partition))
 	} else {
