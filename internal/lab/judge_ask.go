@@ -27,6 +27,7 @@ func (w *World) JudgeHashes(ctx context.Context, root string, at Addresses) ([]F
 	if err != nil {
 		return nil, fmt.Errorf("judge hashes of seed %d: %w", w.Seed, err)
 	}
+	j.found = nil // of the files: Judge tells
 	first := map[string]suffixHashes{}
 	for _, q := range questions {
 		if q.err != nil {

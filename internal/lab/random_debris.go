@@ -109,7 +109,7 @@ func (w *World) holds(s Spot, p *WorldPolicy, part uint32) bool {
 func (w *World) litterObject(rng *rand.Rand, s Spot, o *WorldObject) {
 	if chance(rng, 6) { // an rsync that died
 		w.drop(Debris{
-			Spot: s, Path: filepath.Join(o.Dir(), "."+pick(rng, o.Copies[s])+"."+pick(rng, []string{"Ab3_9z", "zzzzzz", "012345"})),
+			Spot: s, Path: filepath.Join(o.Dir(), "."+pick(rng, o.Copies[s])+"."+pick(rng, []string{"Ab3x9z", "zzzzzz", "012345"})),
 			Content: "half a fi", Keep: !o.Handoff(s),
 		})
 	}

@@ -61,15 +61,23 @@ func (w *World) drawObjects(d dice, spec WorldSpec) {
 			bare[s] = true
 		}
 	}
+	habits := habits{beyondASCII: chance(rng, 2), offsets: chance(rng, 2)}
 	for i := range count {
-		w.drawObject(d.of("object %d", i), i, pick(rng, replicated), bare)
+		w.drawObject(d.of("object %d", i), i, pick(rng, replicated), bare, habits)
 	}
 	if spec.Torn {
 		w.tear(d.of("torn"))
 	}
 }
 
-func (w *World) drawObject(rng *rand.Rand, serial int, policy *WorldPolicy, bare map[Spot]bool) {
+// habits are what a world's clients do. Swift's ssync of 2.30 spoils both, so
+// that with either a stock cluster does not settle.
+type habits struct {
+	beyondASCII bool // headers have other characters than those of ASCII
+	offsets     bool // times have offsets, as the reconciler makes them
+}
+
+func (w *World) drawObject(rng *rand.Rand, serial int, policy *WorldPolicy, bare map[Spot]bool, h habits) {
 	account, container, object := "AUTH_lab", pick(rng, containers), fmt.Sprintf(pick(rng, names), serial)
 	sum := worldHasher.Hash(account, container, object)
 	o := &WorldObject{
@@ -78,7 +86,7 @@ func (w *World) drawObject(rng *rand.Rand, serial int, policy *WorldPolicy, bare
 		Suffix:    hashpath.Suffix(sum), Hash: hex.EncodeToString(sum[:]),
 		Files: map[string]*File{}, Copies: map[Spot][]string{},
 	}
-	l := &life{rng: rng, object: o}
+	l := &life{habits: h, rng: rng, object: o}
 	l.live(w.Now)
 	reach := newReach(rng, policy, o.Partition, bare)
 	for _, op := range l.ops {
@@ -104,6 +112,7 @@ func (w *World) drawObject(rng *rand.Rand, serial int, policy *WorldPolicy, bare
 
 // life draws what happens to one object, and plays it.
 type life struct {
+	habits
 	rng    *rand.Rand
 	object *WorldObject
 	ops    []op
@@ -150,19 +159,28 @@ func (l *life) live(now time.Time) {
 }
 
 func (l *life) request(verb string, at timestamp.Timestamp) {
-	if verb != "TYPE" && chance(l.rng, 12) {
+	if chance(l.rng, 12) && l.offsets && verb != "TYPE" {
 		at.Offset = 1 + l.rng.Uint64N(40) // as the reconciler writes them
 	}
 	switch verb {
 	case "PUT":
 		l.ops = append(l.ops, op{verb: verb, at: at, data: l.upload(at)})
 	case "POST":
-		l.ops = append(l.ops, op{verb: "POST", at: at, note: pick(l.rng, notes)})
+		l.ops = append(l.ops, op{verb: "POST", at: at, note: l.word(notes)})
 	case "TYPE":
-		l.ops = append(l.ops, op{verb: "POST", at: at, note: pick(l.rng, notes), typ: pick(l.rng, types)})
+		l.ops = append(l.ops, op{verb: "POST", at: at, note: l.word(notes), typ: l.word(types)})
 	case "DELETE":
 		l.ops = append(l.ops, op{verb: verb, at: at})
 	}
+}
+
+// word draws a header's value.
+func (l *life) word(from []string) string {
+	w := pick(l.rng, from)
+	if !l.beyondASCII && strings.ContainsFunc(w, func(r rune) bool { return r > 127 }) {
+		return "plain"
+	}
+	return w
 }
 
 // upload makes the file of a PUT. Swift: obj/server.py PUT.
@@ -181,10 +199,10 @@ func (l *life) upload(at timestamp.Timestamp) *File {
 		Name: at.Internal() + ".data", Size: int64(size), SHA256: sha256.Sum256(content), body: b,
 		Metadata: metadata.Metadata{
 			{Name: "X-Timestamp", Value: at.Internal()},
-			{Name: "Content-Type", Value: pick(l.rng, types)},
+			{Name: "Content-Type", Value: l.word(types)},
 			{Name: "Content-Length", Value: strconv.Itoa(size)},
 			{Name: "ETag", Value: hex.EncodeToString(etag[:])},
-			{Name: "X-Object-Meta-Note", Value: pick(l.rng, notes)},
+			{Name: "X-Object-Meta-Note", Value: l.word(notes)},
 			{Name: "name", Value: l.object.Name},
 		},
 	}
@@ -242,7 +260,11 @@ func (l *life) post(o op, s Spot, have state) {
 	if ctype != nil {
 		m = append(m, metadata.Pair{Name: "Content-Type-Timestamp", Value: ctype.Internal()})
 	}
-	l.keep(s, empty(timestamp.Encode(when, ctype)+".meta", m))
+	stem := when.Internal()
+	if ctype != nil {
+		stem = timestamp.Encode(when, ctype)
+	}
+	l.keep(s, empty(stem+".meta", m))
 }
 
 func parsed(internal string) timestamp.Timestamp {
