@@ -119,6 +119,7 @@ func (r *rig) exists(path string) bool {
 
 // mustKeep and mustLack look at partitions of a policy, or paths below them.
 func (r *rig) mustKeep(policy int, names ...string) { r.Helper(); r.mustExist(true, policy, names) }
+
 func (r *rig) mustLack(policy int, names ...string) { r.Helper(); r.mustExist(false, policy, names) }
 
 func (r *rig) mustExist(want bool, policy int, names []string) {
