@@ -17,7 +17,7 @@ import (
 type Deps struct {
 	Clock     Clock
 	Rand      Rand
-	Go        func(func()) // runs blocking work somewhere else; must not block itself
+	Go        func(func()) // runs a mailbox or blocking work on another goroutine, at once; must not block itself
 	Placement Placement
 	Store     Store
 	Peers     Peers

@@ -16,6 +16,7 @@ type engine struct {
 func (e *engine) props(produce actor.Producer) *actor.Props {
 	return actor.PropsFromProducer(produce,
 		actor.WithSupervisor(stopOrEscalate{}),
+		actor.WithDispatcher(dispatcher{e.deps.Go}),
 		actor.WithReceiverMiddleware(append([]actor.ReceiverMiddleware{guard(e.deps.Log)}, e.deps.Middleware...)...))
 }
 
@@ -26,3 +27,12 @@ func SupervisorProps(deps Deps, opts Options, first *messages.View) *actor.Props
 	e := &engine{deps: &deps, opts: &opts}
 	return e.props(func() actor.Actor { return newSupervisor(e, first) })
 }
+
+// dispatcher runs mailboxes as the host of the engine runs all its work.
+type dispatcher struct{ run func(func()) }
+
+// Schedule implements actor.Dispatcher.
+func (d dispatcher) Schedule(f func()) { d.run(f) }
+
+// Throughput is how many messages an actor handles before it lets others run.
+func (dispatcher) Throughput() int { return 300 }

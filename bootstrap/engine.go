@@ -78,7 +78,7 @@ func New(s Settings) (*Engine, error) {
 		return nil, err
 	}
 	e.deps = actors.Deps{
-		Clock: wallClock{}, Rand: globalRand{}, Go: func(f func()) { go f() },
+		Clock: wallClock{}, Rand: globalRand{}, Go: e.crew(),
 		Placement: placement, Store: localDisks{disks}, Peers: peers, Transport: transport,
 		Recon: recon.New(cfg.ReconCachePath), Metrics: e.metrics(cfg), Log: s.Log,
 	}

@@ -92,3 +92,10 @@ func handoffDelete(cfg *config.Config, view *messages.View, log zerolog.Logger) 
 	log.Warn().Bool("swift", true).Msgf("No storage policies found for which handoff_delete=%d would have an effect. Disabling.", cfg.HandoffDelete)
 	return 0
 }
+
+// crew runs the actors and their errands.
+func (e *Engine) crew() func(func()) {
+	c := newCrew()
+	e.closers = append(e.closers, c.Close)
+	return c.Go
+}
