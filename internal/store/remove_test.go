@@ -189,6 +189,24 @@ func TestRemovePart(t *testing.T) {
 	}
 }
 
+// An obsolete file that was listed, and that hashing has cleaned away meanwhile,
+// needs no proof.
+func TestRemoveAfterCleaning(t *testing.T) {
+	for _, whole := range []bool{false, true} {
+		b := newBench(t, nil)
+		b.object("abc", three, "1000000000.00000.data", "1700000000.00000.data")
+		h := b.hold()
+		b.hashes(messages.HashOptions{})
+		if got := tree(t, b.in("abc", three)); len(got) != 1 {
+			t.Fatalf("not cleaned: %q", got)
+		}
+		r := b.remove(h, messages.Files{three: {"1700000000.00000.data"}}, whole)
+		if r != (messages.Removal{Objects: 1, Whole: whole}) {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
 // What was never listed is a mistake of the caller's: nothing goes.
 func TestRemoveUnlisted(t *testing.T) {
 	for name, files := range map[string]messages.Files{
