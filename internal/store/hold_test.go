@@ -282,8 +282,7 @@ func TestHoldAndSwiftExcludeEachOther(t *testing.T) {
 
 // A lock on a file that has lost its name keeps nobody off.
 func TestHoldNeedsANamedLock(t *testing.T) {
-	var b *bench
-	b = newBench(t, withHook(func(op, path string) error {
+	b := newBench(t, withHook(func(op, path string) error {
 		if op == "stat" && strings.HasSuffix(path, handoffLock) { // the first look after locking
 			os.Remove(path)
 		}

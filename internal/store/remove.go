@@ -22,7 +22,8 @@ type remover struct {
 	*partition
 	hold    *Handoff
 	ctx     context.Context
-	whole   bool // the partition itself may still go
+	whole   bool     // the partition itself may still go
+	present *listing // what of the first listing is still there
 	self    *Lock
 	invalid seen // hashes.invalid as nobody else may have changed it
 	names   []string
@@ -61,13 +62,10 @@ func (h *Handoff) Remove(ctx context.Context, files messages.Files, whole bool) 
 		return messages.Removal{}, errors.New("remove partition: it is not held any more")
 	}
 	r := &remover{partition: h.place, hold: h, ctx: ctx, whole: whole, invalid: h.listed.invalid}
-	todo, err := r.choose(files)
-	if err != nil {
-		return messages.Removal{}, fmt.Errorf("remove partition: %w", err)
-	}
-	h.spent = true
-	if len(todo) > 0 || r.whole {
-		err = r.run(todo)
+	err := h.listed.knownFiles(files)
+	if err == nil {
+		h.spent = true
+		err = r.run(files)
 	}
 	var reason *keptError
 	if errors.As(err, &reason) {
@@ -89,12 +87,15 @@ func (r *remover) keep(why string) {
 }
 
 // run does it all. What it locks it unlocks, even when it panics.
-func (r *remover) run(todo []suffixDir) error {
+func (r *remover) run(files messages.Files) error {
 	defer r.unlock()
+	if len(files) == 0 && !r.whole {
+		return nil
+	}
 	if err := r.quiet(); err != nil {
 		return err
 	}
-	for len(todo) > 0 {
+	for todo := r.choose(files); len(todo) > 0; {
 		done, err := r.slice(todo)
 		if err != nil {
 			return err

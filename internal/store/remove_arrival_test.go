@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,7 +12,6 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
-	"pgregory.net/rapid"
 
 	"understudy/messages"
 )
@@ -210,127 +208,124 @@ func TestArrivalsInParallel(t *testing.T) {
 	}
 }
 
-// drawn is a random partition: paths of files, relative to it.
-func drawn(t *rapid.T) map[string]bool {
-	files := map[string]bool{}
-	names := rapid.SampledFrom([]string{
-		"1.data", "2.data", "3.data", "1.ts", "2.ts", "4.ts", "2.meta", "3.meta", "2+1.meta", "1_0000000000000001.data",
-		".1.data.Ab0_9z", ".x.abcdef", "junk", "1.xyz", "1#0.data", "5.",
-	})
-	hash := rapid.SampledFrom([]string{one, two, three, four, four[:29] + "abc", one[:29] + "def"})
-	top := rapid.SampledFrom([]string{hashFile, invalidFile, lockFile, "tmpabcdefgh.tmp", "tmp_.tmp", "x", "abc/x", "def/y", "012"})
-	for range rapid.IntRange(0, 12).Draw(t, "files") {
-		h := hash.Draw(t, "hash")
-		files[h[29:]+"/"+h+"/"+names.Draw(t, "name")] = true
+// A POST that comes after the partition was looked at again, but before its object
+// was, keeps the data that it belongs to.
+func TestRemoveLooksAtEachObject(t *testing.T) {
+	opened := 0
+	var b *bench
+	b = quickBench(t, withHook(func(op, at string) error {
+		if op == "opendir" && at == b.in("abc", one) {
+			if opened++; opened == 3 { // after Hold and the second listing
+				return b.put("abc/"+one+"/9.meta", "it")
+			}
+		}
+		return nil
+	}))
+	b.object("abc", one, "1.data")
+	b.object("abc", two, "1.data")
+	h := b.hold()
+	r := b.remove(h, h.Manifest().Files, true)
+	if want := (messages.Removal{Kept: `"abc/` + one + `/9.meta" has arrived`}); r != want {
+		t.Errorf("%+v", r)
 	}
-	for range rapid.IntRange(0, 2).Draw(t, "others") {
-		files[top.Draw(t, "other")] = true
+	if got := tree(t, b.in("abc", one)); !slices.Equal(got, []string{"1.data", "9.meta"}) {
+		t.Errorf("left %q", got)
 	}
-	return files
 }
 
-// Random partitions, random proofs, random arrivals at random steps, random faults:
-// no object file is removed that was not both listed and proven, nothing foreign
-// ever, and debris only with the whole partition in mind.
-func TestRemoveProperty(t *testing.T) {
-	base := fastDir(t)
-	rapid.Check(t, func(rt *rapid.T) {
-		root, err := os.MkdirTemp(base, "")
-		if err != nil {
-			rt.Fatal(err)
+// The locks stay as long as anything else does.
+func TestRemoveKeepsLocks(t *testing.T) {
+	var b *bench
+	b = quickBench(t, withHook(func(op, at string) error {
+		if op == "remove" && at == b.in(invalidFile) {
+			b.write(b.in("x"), "it")
 		}
-		defer os.RemoveAll(root)
-		arrivals := map[int]string{}
-		for path := range drawn(rt) {
-			if rapid.Bool().Draw(rt, "arrives") {
-				arrivals[rapid.IntRange(1, 120).Draw(rt, "step")] = path
-			}
-		}
-		fault := rapid.IntRange(1, 400).Draw(rt, "fault")
-		var b *bench
-		var removed []string
-		came := map[string]bool{}
-		calls, armed := 0, false
-		b = &bench{TB: t, log: &logBuffer{}, root: root, Store: New(Options{Root: root, ReclaimAge: week, FS: faultFS{OS(), func(op, path string) error {
-			if !armed {
-				return nil
-			}
-			rel, _ := filepath.Rel(b.in(), path)
-			calls++
-			if arrival, ok := arrivals[calls]; ok && !slices.Contains([]string{hashFile, invalidFile, lockFile}, arrival) && b.put(arrival, "new") == nil {
-				came[arrival] = true
-			}
-			if calls == fault {
-				return unix.EIO
-			}
-			if op == "remove" && !came[rel] {
-				removed = append(removed, rel)
-			}
-			return nil
-		}}})}
-		for path := range drawn(rt) {
-			b.write(b.in(path), path)
-		}
-		b.mkdir(b.in())
-		b.mkdir("sda/tmp")
-		h, err := b.Hold(context.Background(), part)
-		if err != nil {
-			rt.Fatal(err)
-		}
-		defer h.Release()
-		listed := h.Manifest().Files
-		proven := messages.Files{}
-		for _, hash := range slices.Sorted(maps.Keys(listed)) {
-			for _, name := range listed[hash] {
-				if rapid.IntRange(0, 5).Draw(rt, "proven") > 0 {
-					proven[hash] = append(proven[hash], name)
-				}
-			}
-		}
-		whole := rapid.Bool().Draw(rt, "whole")
-		armed = true
-		r, err := h.Remove(context.Background(), proven, whole)
-		armed = false
+		return nil
+	}))
+	b.handoff()
+	h := b.hold()
+	if r := b.remove(h, h.Manifest().Files, true); r != (messages.Removal{Objects: 4, Kept: `"x" has arrived`}) {
+		t.Errorf("%+v", r)
+	}
+	if got := tree(t, b.in()); !sameSet(got, []string{lockFile, handoffLock, "x"}) {
+		t.Errorf("left %q", got)
+	}
+}
 
-		if err != nil && !errors.Is(err, unix.EIO) {
-			rt.Errorf("%v", err)
+// Suffixes are durably invalid before their first file goes.
+func TestRemoveMarksFirst(t *testing.T) {
+	var ops []string
+	b := quickBench(t, withHook(func(op, at string) error {
+		if op == "write" || op == "fsync" || op == "remove" {
+			ops = append(ops, op+" "+filepath.Base(at))
 		}
-		all := len(removed) > 0
-		for _, hash := range slices.Sorted(maps.Keys(listed)) {
-			all = all && slices.Equal(proven[hash], listed[hash])
-		}
-		for _, path := range removed {
-			name, hash := filepath.Base(path), filepath.Base(filepath.Dir(path))
-			switch {
-			case slices.Contains(proven[hash], name) && slices.Contains(listed[hash], name):
-			case whole && all && (strings.HasPrefix(name, ".") || name == hashFile || name == invalidFile || name == "tmpabcdefgh.tmp"):
-			default:
-				rt.Errorf("removed %s: %+v, %v", path, r, err)
+		return nil
+	}))
+	b.object("abc", one, "1.data")
+	b.object("def", four, "1.data")
+	h := b.hold()
+	b.remove(h, messages.Files{one: {"1.data"}}, false)
+	if want := []string{"write " + invalidFile, "fsync " + invalidFile, "remove 1.data"}; !slices.Equal(ops, want) {
+		t.Errorf("%q", ops)
+	}
+	if got := b.invalidFile(); got != "abc\n" {
+		t.Errorf("hashes.invalid %q", got)
+	}
+}
+
+// Locks that go under a removal's hands.
+func TestRemoveLosesLocks(t *testing.T) {
+	t.Run("the partition's own", func(t *testing.T) {
+		var b *bench
+		locked := false
+		b = quickBench(t, withHook(func(op, at string) error {
+			if op == "stat" && locked {
+				os.Remove(b.in(lockFile))
 			}
-		}
-		for path := range came {
-			if data, err := os.ReadFile(b.in(path)); err != nil || string(data) != "new" {
-				rt.Errorf("lost %s: %+v, %v", path, r, err)
-			}
-		}
-		if _, err := os.Stat(b.in()); r.Whole != os.IsNotExist(err) && len(came) == 0 {
-			rt.Errorf("%+v, %v", r, err)
-		}
-		// What an object has left is all or its newer part.
-		for hash, names := range listed {
-			for _, name := range names {
-				_, err := os.Stat(b.in(hash[29:], hash, name))
-				if err != nil && !slices.Contains(proven[hash], name) {
-					rt.Errorf("%s/%s is gone: %+v", hash, name, r)
-				}
-			}
-			if len(proven[hash]) < len(names) {
-				for _, name := range names {
-					if _, err := os.Stat(b.in(hash[29:], hash, name)); err != nil {
-						rt.Errorf("%s/%s is gone, though not all of its object was proven", hash, name)
-					}
-				}
-			}
+			locked = locked || op == "create" && at == b.in(lockFile)
+			return nil
+		}))
+		b.handoff()
+		h := b.hold()
+		if r := b.remove(h, h.Manifest().Files, true); r != (messages.Removal{Kept: "its lock was lost"}) {
+			t.Errorf("%+v", r)
 		}
 	})
+	t.Run("that of the directory", func(t *testing.T) {
+		var b *bench
+		b = quickBench(t, withHook(func(op, at string) error {
+			if op == "remove" && at == b.in(invalidFile) {
+				b.write(b.in(handoffLock), "")
+			}
+			if op == "create" && at == b.in(handoffLock) {
+				return unix.ENOSPC
+			}
+			return nil
+		}))
+		b.handoff()
+		h := b.hold()
+		if r := b.remove(h, h.Manifest().Files, true); r != (messages.Removal{Objects: 4, Kept: `"` + handoffLock + `" has arrived`}) {
+			t.Errorf("%+v", r)
+		}
+		if got := tree(t, b.in()); !sameSet(got, []string{lockFile, handoffLock}) {
+			t.Errorf("left %q", got)
+		}
+	})
+}
+
+// A full disk, and something foreign in the place of hashes.pkl.
+func TestRemoveTakesNoForeignCache(t *testing.T) {
+	full := true
+	b := quickBench(t, withHook(noRoom(&full, unix.ENOSPC)))
+	b.object("abc", one, "1.data")
+	if err := os.Symlink("/etc/passwd", b.in(hashFile)); err != nil {
+		t.Fatal(err)
+	}
+	h := b.hold()
+	if r := b.remove(h, h.Manifest().Files, false); r != (messages.Removal{Kept: hashFile + " is no file"}) {
+		t.Errorf("%+v", r)
+	}
+	if _, err := os.Lstat(b.in(hashFile)); err != nil {
+		t.Error(err)
+	}
 }

@@ -10,25 +10,37 @@ import (
 	"understudy/messages"
 )
 
-// choose picks the objects of which every file is to go. The others keep what
-// they have: without its tombstone, older data would be back; without its newer
-// metadata, data would have older metadata back; and metadata without its data is
-// pushed by nobody. A file that the manifest does not have is an error.
-func (r *remover) choose(files messages.Files) ([]suffixDir, error) {
-	var todo []suffixDir
-	known := 0
-	for _, s := range r.hold.listed.suffixes {
-		some := suffixDir{name: s.name}
+// knownFiles refuses files that were not listed.
+func (l *listing) knownFiles(files messages.Files) error {
+	objects := 0
+	for _, s := range l.suffixes {
 		for _, o := range s.hashes {
 			wanted, ok := files[o.name]
 			if ok {
-				known++
+				objects++
 			}
 			for _, name := range wanted {
 				if find(o.files, name) < 0 {
-					return nil, fmt.Errorf("%q of %s was not listed", name, o.name)
+					return fmt.Errorf("%q of %s was not listed", name, o.name)
 				}
 			}
+		}
+	}
+	if objects < len(files) {
+		return fmt.Errorf("%d objects were not listed", len(files)-objects)
+	}
+	return nil
+}
+
+// choose picks the objects of which every file that is still there is to go. The
+// others keep what they have: without its tombstone, older data would be back;
+// without its newer metadata, data would have older metadata back; and metadata
+// without its data is pushed by nobody.
+func (r *remover) choose(files messages.Files) (todo []suffixDir) {
+	for _, s := range r.present.suffixes {
+		some := suffixDir{name: s.name}
+		for _, o := range s.hashes {
+			wanted := files[o.name]
 			missing := slices.IndexFunc(o.files, func(f seen) bool { return !slices.Contains(wanted, f.name) })
 			switch {
 			case missing < 0 && len(o.files) > 0:
@@ -43,11 +55,8 @@ func (r *remover) choose(files messages.Files) ([]suffixDir, error) {
 			todo = append(todo, some)
 		}
 	}
-	r.stays(r.hold.listed.foreign, "")
-	if known < len(files) {
-		return nil, fmt.Errorf("%d objects were not listed", len(files)-known)
-	}
-	return todo, nil
+	r.stays(r.present.foreign, "")
+	return todo
 }
 
 // stays makes sure that what is foreign keeps the partition.
@@ -120,15 +129,14 @@ func (r *remover) unmoved(objects Dir) error {
 	return err
 }
 
-// quiet makes sure that nothing has arrived or changed since the listing. It
-// takes no .lock: that would keep PUTs waiting while a large partition is listed.
-// Each object is looked at once more under it.
-func (r *remover) quiet() error {
-	later, err := r.listHandoff(r.ctx)
-	if err != nil {
+// quiet lists the partition again and makes sure that nothing has arrived or
+// changed since the first listing. It takes no .lock: that would keep PUTs waiting
+// while a large partition is listed. Each object is looked at once more under it.
+func (r *remover) quiet() (err error) {
+	if r.present, err = r.listHandoff(r.ctx); err != nil {
 		return err
 	}
-	if news := r.hold.listed.news(later); news != "" {
+	if news := r.hold.listed.news(r.present); news != "" {
 		return kept("%q has arrived", news)
 	}
 	return nil

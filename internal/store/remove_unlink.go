@@ -103,15 +103,15 @@ func (r *remover) last(objects Dir) error {
 	if err := r.dropCache(hashFile); err != nil {
 		return err
 	}
-	for i := range r.hold.listed.suffixes {
+	for i := range r.present.suffixes {
 		if err := r.ctx.Err(); err != nil {
 			return err
 		}
-		if err := r.debris(&r.hold.listed.suffixes[i]); err != nil {
+		if err := r.debris(&r.present.suffixes[i]); err != nil {
 			return err
 		}
 	}
-	for _, f := range r.hold.listed.temps {
+	for _, f := range r.present.temps {
 		if _, err := r.unlink(r.dir, f, debrisFile); err != nil {
 			return err
 		}
