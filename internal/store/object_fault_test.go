@@ -48,8 +48,10 @@ func TestObjectsOnIllDisk(t *testing.T) {
 		{"openfile", obj0 + ".data"},
 		{"openfile", ".meta"},
 		{"stat", obj0 + ".data"},
-		{"getxattr", obj0 + ".data"},
-		{"getxattr", ".meta"},
+		{"getxattr user.swift.metadata", obj0 + ".data"},
+		{"getxattr user.swift.metadata", ".meta"},
+		{"getxattr user.swift.metadata1", obj0 + ".data"},
+		{"getxattr user.swift.metadata_checksum", obj0 + ".data"},
 	} {
 		for _, errno := range []error{unix.EIO, unix.EACCES, unix.ESTALE} {
 			fail.op, fail.path, fail.err = c.op, c.path, errno
@@ -115,7 +117,7 @@ func (f attrFile) ReadAt(p []byte, at int64) (int, error) {
 }
 
 func (f attrFile) Attribute(name string, into []byte) (int, error) {
-	if err := f.fs.ask("getxattr", f.path); err != nil {
+	if err := f.fs.ask("getxattr "+name, f.path); err != nil {
 		return 0, err
 	}
 	return f.File.(ObjectFile).Attribute(name, into)

@@ -195,7 +195,7 @@ func TestCondemnSparesNewcomers(t *testing.T) {
 	var b *bench
 	b = newBench(t, func(o *Options) {
 		o.FS = attrFS{faultFS{OS(), func(op, path string) error {
-			if op == "getxattr" && strings.HasSuffix(path, obj0+".data") {
+			if strings.HasPrefix(op, "getxattr") && strings.HasSuffix(path, obj0+".data") {
 				b.file(hash, obj1+".data", "body", dataMeta(name, obj1))
 			}
 			return nil
