@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"slices"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -64,10 +63,7 @@ func (d *Device) listed(c actor.Context, a *answer) {
 			d.collect(started, l)
 		}
 	}
-	d.deps.Rand.Shuffle(len(d.jobs), func(i, j int) { d.jobs[i], d.jobs[j] = d.jobs[j], d.jobs[i] })
-	if d.opts.HandoffsFirst {
-		d.handoffsFirst()
-	}
+	plan.Order(d.jobs, d.deps.Rand.Shuffle, d.opts.HandoffsFirst, d.isHandoff)
 	started.Jobs = len(d.jobs)
 	d.tell(c, started)
 	d.become(c, messages.StateRunning, d.running)
@@ -112,15 +108,9 @@ func (d *Device) collect(started *messages.PassStarted, l policyListing) {
 	}
 }
 
-// handoffsFirst brings the revert jobs to the front and keeps the order otherwise.
-func (d *Device) handoffsFirst() {
-	rank := func(j job) int {
-		if role, _, ok := d.role(j); ok && role.Kind == messages.Revert {
-			return 0
-		}
-		return 1
-	}
-	slices.SortStableFunc(d.jobs, func(a, b job) int { return rank(a) - rank(b) })
+func (d *Device) isHandoff(j job) bool {
+	role, _, ok := d.role(j)
+	return ok && role.Kind == messages.Revert
 }
 
 func policyIndex(p messages.Policy) uint32 {
