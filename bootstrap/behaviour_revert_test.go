@@ -84,6 +84,29 @@ func TestBehaviourRevert(t *testing.T) {
 	}
 }
 
+// handoff_delete has no effect where no policy has more copies, and says so; where
+// another policy has, it is no more than the copies that a partition has.
+func TestBehaviourHandoffDeleteIsClamped(t *testing.T) {
+	const line = "No storage policies found for which handoff_delete=4 would have an effect. Disabling."
+	r := newRig(t, "handoff_delete = 4")
+	r.object(0, "1", "o")
+	r.rsyncTo(1, "exit 1")
+	r.passOf(revertOnly)
+	r.mustSay("warn", line)
+	r.mustKeep(0, r.suffixOf("1"))
+
+	rows := append(replicas(), []uint16{4, 4, 4, 4, 0, 0, 0, 0}, []uint16{5, 5, 5, 5, 2, 1, 1, 1})
+	r.ring(1, 0, rows, r.nodes())
+	r.passOf(revertOnly)
+	r.mustSay("warn")
+	r.mustKeep(0, r.suffixOf("1"))
+	r.rsyncTo(1, "")
+	if stats := r.passOf(revertOnly); stats.Remove != 1 {
+		t.Errorf("got %+v\n%s", stats, r.log)
+	}
+	r.mustLack(0, "1")
+}
+
 // A handoff without suffixes goes without asking anybody, whatever else lies in it,
 // and counts as no removal.
 func TestBehaviourRevertOfNothing(t *testing.T) {
