@@ -104,6 +104,8 @@ type Transport interface {
 // entries into it by Swift's rules (contract of the file: one line of JSON).
 type Recon interface {
 	Update(ctx context.Context, entries map[string]any) error
+	// Keep deletes from the map under key all but the named entries.
+	Keep(ctx context.Context, key string, names []string) error
 }
 
 // Metrics sends statistics to a collector while they happen. Its methods must not

@@ -78,6 +78,11 @@ func (d *Device) collect(started *messages.PassStarted, l policyListing) {
 		started.Counts.Failure += len(nodes)
 		started.Failures.Count(nodes...)
 	}
+	var create *messages.CreateError
+	if errors.As(l.err, &create) { // Swift counts no failure
+		inSwiftsWords(d.log.Error()).Err(create.Err).Msg(create.Error())
+		return
+	}
 	if l.err != nil {
 		fail()
 		var device *messages.DeviceError

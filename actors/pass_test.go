@@ -256,6 +256,20 @@ func TestDeviceThatCannotBeListed(t *testing.T) {
 	})
 }
 
+// A policy's directory that cannot be made is told in Swift's words and, as in
+// Swift, counts nothing.
+func TestDirectoryThatCannotBeMade(t *testing.T) {
+	inWorld(t, everywhere(4), func(w *world) {
+		w.list = func(context.Context, string, int) (messages.Listing, error) {
+			return messages.Listing{}, &messages.CreateError{Path: "/srv/node/d0/objects", Err: errDisk}
+		}
+		if stats := w.run(); stats.Counts != (messages.Counts{}) {
+			t.Errorf("got %+v", stats.Counts)
+		}
+		w.mustLog("ERROR creating /srv/node/d0/objects: input/output error")
+	})
+}
+
 // Names that are no partitions of the ring are counted and never touched.
 func TestStrangePartitions(t *testing.T) {
 	inWorld(t, everywhere(4), func(w *world) {
@@ -420,6 +434,9 @@ func TestReconPerDisk(t *testing.T) {
 	inWorld(t, threeCopies(6, 3, 2), func(w *world) {
 		w.opts.PerDisk = true
 		w.run()
+		if got := w.happened(); !slices.Contains(got, "keep object_replication_per_disk d0,d1") {
+			t.Errorf("devices that are not ours were not forgotten: %q", got)
+		}
 		if len(w.recon) != 3 {
 			t.Fatalf("%d updates: %v", len(w.recon), w.recon)
 		}

@@ -27,7 +27,7 @@ type Recorder struct {
 	round  *round              // nil between two rounds
 	rounds int                 // complete ones
 	beat   func() bool         // stops the heartbeat timer
-	todo   []map[string]any    // recon entries waiting for the one that is being written
+	todo   []reconWork         // recon changes waiting for the one that is being made
 	ended  *messages.RoundDone // a finished round whose recon entries are not all written
 }
 
@@ -124,8 +124,8 @@ func (r *Recorder) devicesChanged(c actor.Context, names []string) {
 			}
 		}
 	}
-	if r.opts.PerDisk && len(left) > 0 {
-		r.forget(c, left)
+	if r.opts.PerDisk && !r.opts.Only.Any() {
+		r.forgetOthers(c, names)
 	}
 	if r.round == nil && len(names) == 0 {
 		r.openRound(c, r.now())
@@ -228,19 +228,26 @@ func (r *Recorder) snapshot() *messages.Snapshot {
 
 func (r *Recorder) now() time.Time { return r.deps.Clock.Now() }
 
-// write merges entries into the recon cache, after those that wait already.
-func (r *Recorder) write(c actor.Context, entries map[string]any) {
-	r.todo = append(r.todo, entries)
+// reconWork is one change of the recon cache.
+type reconWork func(context.Context, Recon) error
+
+// write changes the recon cache, after the changes that wait already.
+func (r *Recorder) write(c actor.Context, w reconWork) {
+	r.todo = append(r.todo, w)
 	r.writeNext(c)
+}
+
+func (r *Recorder) writeEntries(c actor.Context, entries map[string]any) {
+	r.write(c, func(ctx context.Context, recon Recon) error { return recon.Update(ctx, entries) })
 }
 
 func (r *Recorder) writeNext(c actor.Context) {
 	if r.out || len(r.todo) == 0 {
 		return
 	}
-	recon, entries := r.deps.Recon, r.todo[0]
+	recon, work := r.deps.Recon, r.todo[0]
 	r.todo = r.todo[1:]
-	r.run(c, r.ctx, func(ctx context.Context) (any, error) { return nil, recon.Update(ctx, entries) })
+	r.run(c, r.ctx, func(ctx context.Context) (any, error) { return nil, work(ctx, recon) })
 }
 
 func (r *Recorder) written(c actor.Context, err error) {

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"context"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -24,7 +25,7 @@ func (r *Recorder) publishRound(c actor.Context, spent time.Duration) {
 			spent, ended = min(spent, d.spent), earlier(ended, d.ended)
 		}
 	}
-	r.write(c, reconEntries(stats, spent, ended))
+	r.writeEntries(c, reconEntries(stats, spent, ended))
 }
 
 // publishDisk writes one device's numbers in the form of Swift's workers.
@@ -32,18 +33,18 @@ func (r *Recorder) publishDisk(c actor.Context, d *disk) {
 	if r.opts.Only.Any() {
 		return
 	}
-	r.write(c, map[string]any{
-		"object_replication_per_disk": map[string]any{d.Device: reconEntries(*d.whole, d.spent, d.ended)},
+	r.writeEntries(c, map[string]any{
+		diskEntries: map[string]any{d.Device: reconEntries(*d.whole, d.spent, d.ended)},
 	})
 }
 
-// forget removes devices that are no longer this node's.
-func (r *Recorder) forget(c actor.Context, devices []string) {
-	gone := map[string]any{}
-	for _, name := range devices {
-		gone[name] = map[string]any{} // an empty entry deletes the key
-	}
-	r.write(c, map[string]any{"object_replication_per_disk": gone})
+// diskEntries is where Swift's workers tell about each device.
+const diskEntries = "object_replication_per_disk"
+
+// forgetOthers removes the entries of devices that are not this node's, also of
+// those that have left while no engine ran.
+func (r *Recorder) forgetOthers(c actor.Context, ours []string) {
+	r.write(c, func(ctx context.Context, recon Recon) error { return recon.Keep(ctx, diskEntries, ours) })
 }
 
 // reconEntries are the five keys that Swift's tools read.

@@ -374,9 +374,12 @@ type brokenRecon struct{}
 
 func (brokenRecon) Update(context.Context, map[string]any) error { return errDisk }
 
+func (brokenRecon) Keep(context.Context, string, []string) error { return errDisk }
+
 type hungRecon struct{ thaw chan struct{} }
 
 func (h hungRecon) Update(context.Context, map[string]any) error { <-h.thaw; return nil }
+func (h hungRecon) Keep(context.Context, string, []string) error { <-h.thaw; return nil }
 
 // crashOn panics instead of handling the messages that it is told to.
 func crashOn(when func(actor.Actor, any) bool) actor.ReceiverMiddleware {

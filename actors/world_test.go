@@ -337,6 +337,11 @@ func (h *held) Remove(_ context.Context, files messages.Files, whole bool) (mess
 }
 func (h *held) Release() { h.w.event("release %d", h.p.Number) }
 
+func (w *world) Keep(_ context.Context, key string, names []string) error {
+	w.event("keep %s %s", key, strings.Join(names, ","))
+	return nil
+}
+
 type peers struct{ w *world }
 
 func (p peers) Hashes(ctx context.Context, n messages.Node, policy int, part uint32) (messages.Hashes, error) {

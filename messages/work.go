@@ -83,6 +83,16 @@ type DeviceError struct {
 func (e *DeviceError) Error() string { return e.Message }
 func (e *DeviceError) Unwrap() error { return e.Err }
 
+// CreateError says that a policy's directory could not be made on a device. Its
+// text is Swift's. Swift: obj/replicator.py build_replication_jobs.
+type CreateError struct {
+	Path string
+	Err  error
+}
+
+func (e *CreateError) Error() string { return fmt.Sprintf("ERROR creating %s: %v", e.Path, e.Err) }
+func (e *CreateError) Unwrap() error { return e.Err }
+
 // NotDirectoryError says that a partition's path is a file.
 type NotDirectoryError struct {
 	Path   string

@@ -30,7 +30,7 @@ func (s *Store) List(ctx context.Context, device string, policy int) (messages.L
 	if is(err, unix.ENOENT) {
 		// Unlike Swift: never the device itself, should it have vanished since.
 		if err := s.fs.Mkdir(d, dir); err != nil && !is(err, unix.EEXIST) {
-			return messages.Listing{}, fmt.Errorf("ERROR creating %s: %w", d.Child(dir), err)
+			return messages.Listing{}, &messages.CreateError{Path: d.Child(dir), Err: err}
 		}
 		return messages.Listing{Created: true}, nil
 	}

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // FileName is the cache of the object server's daemons.
@@ -41,12 +42,36 @@ func (c *Cache) Update(ctx context.Context, entries map[string]any) error {
 	if err != nil {
 		return err
 	}
-	f, err := lock(ctx, c.path)
+	return c.change(ctx, func(cache object) bool {
+		merge(cache, update)
+		return true
+	})
+}
+
+// Keep deletes from the map under key all but some of its entries: those of
+// devices that have left while nobody looked. Swift: obj/replicator.py
+// aggregate_recon_update
+func (c *Cache) Keep(ctx context.Context, key string, names []string) error {
+	return c.change(ctx, func(cache object) bool {
+		held, _ := cache[key].(object)
+		before := len(held)
+		for name := range held {
+			if !slices.Contains(names, name) {
+				delete(held, name)
+			}
+		}
+		return len(held) != before
+	})
+}
+
+// change reads the file, has it changed and, if f says that it was, writes it.
+func (c *Cache) change(ctx context.Context, f func(object) bool) error {
+	file, err := lock(ctx, c.path)
 	if err != nil {
 		return err
 	}
-	defer f.Close() // and with it the lock
-	held, err := readFirstLine(f)
+	defer file.Close() // and with it the lock
+	held, err := readFirstLine(file)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", c.path, err)
 	}
@@ -54,7 +79,9 @@ func (c *Cache) Update(ctx context.Context, entries map[string]any) error {
 	if err != nil {
 		return fmt.Errorf("update %s: %w", c.path, err)
 	}
-	merge(cache, update)
+	if !f(cache) {
+		return nil
+	}
 	return replace(c.path, append(encode(nil, cache), '\n'))
 }
 
