@@ -62,11 +62,11 @@ func (j *judge) file(s Spot, rel, base string) error {
 		return nil
 	case !objects:
 		return nil // foreign: see debris
-	case o == nil || o.Files[base] == nil:
+	case o == nil || o.file(base) == nil:
 		j.add(Wrong, o, s, rel, "nobody wrote such a file")
 		return nil
 	}
-	why, err := wrongWith(filepath.Join(s.Path(j.root), rel), o.Files[base])
+	why, err := wrongWith(filepath.Join(s.Path(j.root), rel), o.file(base))
 	if err != nil {
 		return err
 	}

@@ -33,6 +33,7 @@ type WorldSpec struct {
 	Seed  uint64
 	Now   time.Time // of the drawing; files are this much older or younger
 	Small bool      // fewer nodes and objects: a run takes seconds
+	Ssync bool      // for ssync: see litterObject
 	Torn  bool      // with objects whose newest files a power cut has emptied on primaries
 }
 
@@ -63,7 +64,7 @@ func NewWorld(spec WorldSpec) *World {
 	w.drawNodes(d, spec.Small)
 	w.drawPolicies(d)
 	w.drawObjects(d, spec)
-	w.drawDebris(d)
+	w.drawDebris(d, spec.Ssync)
 	w.drawCaches(d)
 	w.drawOptions(d)
 	return w

@@ -24,7 +24,7 @@ type Debris struct {
 }
 
 // drawDebris draws what lies on the devices beside objects.
-func (w *World) drawDebris(d dice) {
+func (w *World) drawDebris(d dice, ssync bool) {
 	for _, s := range w.Spots() {
 		w.litter(d.of("debris %s", s), s)
 		for _, p := range w.Policies {
@@ -36,7 +36,7 @@ func (w *World) drawDebris(d dice) {
 			continue // its directory may go
 		}
 		for _, s := range slices.SortedFunc(maps.Keys(o.Copies), bySpot) {
-			w.litterObject(d.of("debris %s %s", s, o.Hash), s, o)
+			w.litterObject(d.of("debris %s %s", s, o.Hash), s, o, ssync)
 		}
 	}
 }
@@ -106,12 +106,20 @@ func (w *World) holds(s Spot, p *WorldPolicy, part uint32) bool {
 }
 
 // litterObject draws what lies beside a copy of an object.
-func (w *World) litterObject(rng *rand.Rand, s Spot, o *WorldObject) {
-	if chance(rng, 6) { // an rsync that died
-		w.drop(Debris{
-			Spot: s, Path: filepath.Join(o.Dir(), "."+pick(rng, o.Copies[s])+"."+pick(rng, []string{"Ab3x9z", "zzzzzz", "012345"})),
-			Content: "half a fi", Keep: !o.Handoff(s),
-		})
+//
+// A receiver of ssync in Swift 2.30 that finds a temporary file beside an object
+// takes it for the object and wants every version of it, for ever, until an
+// auditor comes: it never says that it has what a handoff offers. So for ssync no
+// primary has one beside an object that is on a handoff.
+func (w *World) litterObject(rng *rand.Rand, s Spot, o *WorldObject, ssync bool) {
+	temp := Debris{
+		Spot: s, Path: filepath.Join(o.Dir(), "."+pick(rng, o.Copies[s])+"."+pick(rng, []string{"Ab3x9z", "zzzzzz", "012345"})),
+		Content: "half a fi", Keep: !o.Handoff(s),
+	}
+	if chance(rng, 6) && (!ssync || o.Handoff(s) || !slices.ContainsFunc(w.Spots(), func(s Spot) bool {
+		return o.Copies[s] != nil && o.Handoff(s)
+	})) {
+		w.drop(temp) // of an rsync that died
 	}
 	part := filepath.Dir(filepath.Dir(o.Dir()))
 	if chance(rng, 12) {

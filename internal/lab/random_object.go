@@ -29,6 +29,8 @@ type WorldObject struct {
 	Files     map[string]*File  // all that was written and not superseded where it was
 	Copies    map[Spot][]string // names of those files, by device
 	Want      state             // of all these files together
+	Notes     map[string]string // of the updates, by time
+	Types     map[string]string // that updates have set, by time
 	Loose     bool              // deleted longer ago than the reclaim age: it may be back, but everywhere
 	Torn      []Spot            // primaries on which a power cut has emptied the newest files
 }
@@ -84,7 +86,7 @@ func (w *World) drawObject(rng *rand.Rand, serial int, policy *WorldPolicy, bare
 		Policy: policy, Name: "/" + account + "/" + container + "/" + object,
 		Partition: hashpath.Partition(sum, uint(32-policy.Ring.PartPower)),
 		Suffix:    hashpath.Suffix(sum), Hash: hex.EncodeToString(sum[:]),
-		Files: map[string]*File{}, Copies: map[Spot][]string{},
+		Files: map[string]*File{}, Copies: map[Spot][]string{}, Notes: map[string]string{}, Types: map[string]string{},
 	}
 	l := &life{habits: h, rng: rng, object: o}
 	l.live(w.Now)
@@ -237,34 +239,42 @@ func (l *life) post(o op, s Spot, have state) {
 	if have.Data == "" || at <= max(have.Data, have.Meta) && !newer {
 		return
 	}
+	l.object.Notes[at] = o.note
+	ctype := have.Ctype
+	if newer {
+		l.object.Types[at], ctype = o.typ, at
+	}
+	l.keep(s, *l.object.update(max(at, have.Meta), ctype))
+}
+
+// update is the file of an update of a time, with the content type that was set
+// at another: one of those that requests have left, or that a receiver of ssync
+// makes of two of them. It is nil if there was no such update.
+func (o *WorldObject) update(at, ctype string) *File {
+	note, known := o.Notes[at]
+	typ, typed := o.Types[ctype]
+	if !known || ctype != "" && !typed {
+		return nil
+	}
 	m := metadata.Metadata{
-		{Name: "X-Timestamp", Value: at}, {Name: "name", Value: l.object.Name}, {Name: "X-Object-Meta-Note", Value: o.note},
+		{Name: "X-Timestamp", Value: at}, {Name: "name", Value: o.Name}, {Name: "X-Object-Meta-Note", Value: note},
 	}
-	when := o.at
-	if at <= have.Meta { // only the content type is news
-		old := l.metaAt(s, have.Meta)
-		note, _ := old.Get("X-Object-Meta-Note")
-		when = parsed(have.Meta)
-		m[0].Value, m[2].Value = have.Meta, note
+	stem := at
+	if typed {
+		set := parsed(ctype)
+		stem = timestamp.Encode(parsed(at), &set)
+		m = append(m, metadata.Pair{Name: "Content-Type", Value: typ}, metadata.Pair{Name: "Content-Type-Timestamp", Value: ctype})
 	}
-	var ctype *timestamp.Timestamp
-	switch {
-	case newer:
-		ctype = &o.at
-		m = append(m, metadata.Pair{Name: "Content-Type", Value: o.typ})
-	case have.Ctype != "":
-		at := parsed(have.Ctype)
-		ctype = &at
-		m = append(m, metadata.Pair{Name: "Content-Type", Value: l.typeAt(s, have.Ctype)})
+	f := empty(stem+".meta", m)
+	return &f
+}
+
+// file is the file that a name must stand for, or nil.
+func (o *WorldObject) file(base string) *File {
+	if n, _ := parseName(base); n.ext == "meta" {
+		return o.update(n.at, n.ctype)
 	}
-	if ctype != nil {
-		m = append(m, metadata.Pair{Name: "Content-Type-Timestamp", Value: ctype.Internal()})
-	}
-	stem := when.Internal()
-	if ctype != nil {
-		stem = timestamp.Encode(when, ctype)
-	}
-	l.keep(s, empty(stem+".meta", m))
+	return o.Files[base]
 }
 
 func parsed(internal string) timestamp.Timestamp {
@@ -273,27 +283,6 @@ func parsed(internal string) timestamp.Timestamp {
 		panic(fmt.Sprintf("drew a time that is none: %v", err))
 	}
 	return t
-}
-
-// metaAt is the metadata of the update of that time on a device.
-func (l *life) metaAt(s Spot, at string) metadata.Metadata {
-	for _, f := range l.object.Copies[s] {
-		if n, _ := parseName(f); n.ext == "meta" && n.at == at {
-			return l.object.Files[f].Metadata
-		}
-	}
-	return nil
-}
-
-// typeAt is the content type that was set at a time, by what a device has.
-func (l *life) typeAt(s Spot, at string) string {
-	for _, f := range l.object.Copies[s] {
-		if n, _ := parseName(f); n.ctype == at {
-			value, _ := l.object.Files[f].Metadata.Get("Content-Type")
-			return value
-		}
-	}
-	return ""
 }
 
 // keep adds a file to a device and drops what it supersedes there.

@@ -76,7 +76,9 @@ const (
 
 // World is what the seed stands for, at a time.
 func (s Seed) World(now time.Time) *lab.World {
-	return lab.NewWorld(lab.WorldSpec{Seed: s.Number, Now: now, Small: s.Small, Torn: s.Torn})
+	return lab.NewWorld(lab.WorldSpec{
+		Seed: s.Number, Now: now, Small: s.Small, Ssync: s.Method == "ssync", Torn: s.Torn,
+	})
 }
 
 // Bed is where seeds grow: stock servers, started by one forker. Safe for
