@@ -122,8 +122,11 @@ func (r *remover) unmoved(objects Dir) error {
 	if is(err, unix.ENOENT) {
 		return nil
 	}
-	// Empty is what hashing leaves: it has seen to all the lines.
-	if err == nil && i.Size > 0 && !r.invalid.is(i) {
+	// An empty one counts, too: a push to this partition may have been noted in it
+	// before hashing cleared it. Two nodes that take each other for the primary and
+	// revert at once learn only by this note that the other counts on what is here:
+	// each gets its note before it is asked for the proof.
+	if err == nil && !r.invalid.is(i) {
 		return kept("a suffix has been invalidated")
 	}
 	return err

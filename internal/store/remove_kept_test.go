@@ -36,6 +36,14 @@ func TestRemoveKeepsAll(t *testing.T) {
 				b.Fatal(err)
 			}
 		}, "a suffix has been invalidated"},
+		"invalidated and hashed": {func(b *bench) {
+			if err := b.Invalidate(context.Background(), part, []string{"abc"}); err != nil {
+				b.Fatal(err)
+			}
+			if _, err := b.Hashes(context.Background(), part, messages.HashOptions{}); err != nil {
+				b.Fatal(err)
+			}
+		}, "a suffix has been invalidated"},
 		"put":                  {func(b *bench) { b.object("abc", four[:29]+"abc", "9.data") }, `"abc/` + four[:29] + `abc" has arrived`},
 		"put to a new suffix":  {func(b *bench) { b.object("123", four[:29]+"123", "9.data") }, `"123" has arrived`},
 		"overwritten":          {func(b *bench) { b.object("abc", one, "9.data") }, `"abc/` + one + `/9.data" has arrived`},
@@ -146,10 +154,11 @@ func TestRemoveFromAnotherDevice(t *testing.T) {
 	}
 }
 
-// What hashing does meanwhile is no arrival.
+// What hashing does meanwhile is no arrival, unless it clears hashes.invalid.
 func TestRemoveAfterHashing(t *testing.T) {
 	b := newBench(t, nil)
 	b.handoff()
+	b.hashes(messages.HashOptions{List: true})
 	h := b.hold()
 	b.hashes(messages.HashOptions{List: true})
 	if r := b.remove(h, h.Manifest().Files, true); !r.Whole {
