@@ -62,6 +62,7 @@ type report struct {
 	options options
 	machine machine
 	results []result
+	pushes  []pushResult
 }
 
 func (r report) write(w io.Writer) {
@@ -78,6 +79,19 @@ func (r report) write(w io.Writer) {
   After every run, both programs' counters in the recon cache and all cached hashes must be equal, or the benchmark fails
 
 `, r.options.base, r.options.runs)
+	r.writePasses(w)
+	fmt.Fprintln(w)
+	writePushes(w, r.pushes)
+	if !r.options.smoke {
+		fmt.Fprintf(w, "%s", notes)
+	}
+}
+
+// writePasses writes the table of the passes in which nothing has to be pushed.
+func (r report) writePasses(w io.Writer) {
+	if len(r.results) == 0 {
+		return
+	}
 	fmt.Fprintf(w, "| # | work | Swift wall | ours wall | ratio | goal | Swift CPU | ours CPU | ratio | goal |\n")
 	fmt.Fprintf(w, "|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, b := range r.results {
@@ -93,9 +107,6 @@ func (r report) write(w io.Writer) {
 		}
 		fmt.Fprintf(w, "End state of %s, both programs: %d partitions, %d suffixes, %d peers in sync, %d pushes, %d failures.\n",
 			b.name, b.digest.Partitions, b.digest.Suffixes, b.stats.HashMatch, b.stats.Rsync, b.stats.Failure)
-	}
-	if !r.options.smoke {
-		fmt.Fprintf(w, "\n%s", notes)
 	}
 }
 
