@@ -3,7 +3,7 @@ GO       ?= go
 FUZZTIME ?= 20s
 BENCH    ?= -out docs/benchmarks.md
 
-.PHONY: build test tools lint unit interop bench fuzz demo
+.PHONY: build test tools lint unit interop bench fuzz soak demo
 
 build:
 	$(GO) build -o bin/ ./cmd/...
@@ -41,6 +41,11 @@ fuzz:
 		done; \
 	done
 
-# A real Swift cluster loses a disk and gets it back, before your eyes.
-demo: tools
-	$(GO) run ./test/interop/demo
+# Random clusters against real Swift, at length: as many seeds of each method.
+SEEDS ?= 1000
+soak: tools
+	$(GO) run ./test/soak -seeds $(SEEDS)
+
+# Four nodes in one process lose a disk and get it back. Needs Go and rsync only.
+demo:
+	$(GO) run ./cmd/understudy demo
