@@ -320,7 +320,9 @@ func TestLossHandoffSettle(t *testing.T) {
 				t.Fatal(err)
 			}
 			lines := loggedAfter(t, ctx, r, "Removing partition", "Object replication complete.")
-			r.Stop()
+			if err := r.Stop(); err != nil {
+				t.Fatal(err)
+			}
 			first := slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, "Object replication complete.") })
 			removal := slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, "Removing partition") })
 			if first > removal {

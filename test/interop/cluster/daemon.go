@@ -55,10 +55,14 @@ func (r *Replicator) Kill() error {
 	return nil
 }
 
-// Stop ends the replicator by SIGTERM.
-func (r *Replicator) Stop() {
+// Stop ends the replicator by SIGTERM, which must be a good end.
+func (r *Replicator) Stop() error {
 	r.proc.stop()
 	r.forget()
+	if r.proc.err != nil {
+		return r.proc.ended()
+	}
+	return nil
 }
 
 // Wait waits for the replicator's end, which must be a good one.
