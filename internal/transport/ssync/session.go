@@ -192,8 +192,10 @@ func (s *session) result() messages.SyncResult {
 		}
 		deletable++
 		files := o.files
-		if o.legacy || o.lossy && !o.meta && len(files) > 0 {
-			// The receiver was not told of the metadata, or not of all of it.
+		if o.legacy || (o.lossy || o.data) && !o.meta && len(files) > 0 {
+			// The receiver was not told of the metadata, or not of all of it. Or it has
+			// a tombstone: then it wants the data alone, although it lacks both.
+			// Swift: obj/ssync_receiver.py Receiver._check_local.
 			files = files[:min(1, len(files))]
 		}
 		if files = s.held(k.String(), files); len(files) > 0 && s.job.Handoff {
