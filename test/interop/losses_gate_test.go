@@ -118,8 +118,9 @@ pass "$what after"
 exit $code
 `
 
-// gatedRsync is a program whose rsyncs go through a gate.
-func gatedRsync(t *testing.T, c *cluster.Cluster, p cluster.Program) (cluster.Program, *gate) {
+// gatedRsync is a program whose rsyncs go through a gate, by a wrapper that is given
+// the gate's host and port.
+func gatedRsync(t *testing.T, c *cluster.Cluster, p cluster.Program, wrapper string) (cluster.Program, *gate) {
 	t.Helper()
 	g := newGate(t)
 	l := listen(t, "127.0.0.1:0", func(conn net.Conn) {
@@ -140,7 +141,7 @@ func gatedRsync(t *testing.T, c *cluster.Cluster, p cluster.Program) (cluster.Pr
 	if err != nil {
 		t.Fatal(err)
 	}
-	return withRsync(t, c, p, fmt.Sprintf(rsyncWrapper, host, port)), g
+	return withRsync(t, c, p, fmt.Sprintf(wrapper, host, port)), g
 }
 
 // withRsync is a program that finds a script as rsync in its PATH.

@@ -102,7 +102,7 @@ func newRace(t *testing.T, method string, p contender) *race {
 	r := &race{ctx: ctx, c: four(t, ctx, map[string]string{"sync_method": method}), p: p, cases: map[string]string{}}
 	if method == "rsync" {
 		start(t, ctx, r.c)
-		r.gated, r.gate = gatedRsync(t, r.c, p.Program)
+		r.gated, r.gate = gatedRsync(t, r.c, p.Program, rsyncWrapper)
 	} else {
 		r.gated, r.gate = p.Program, gateSsync(t, ctx, r.c, r.c.Nodes...)
 	}

@@ -28,7 +28,7 @@ func TestLossRingChangeDuringRevert(t *testing.T) {
 				gated, g, last := p.Program, (*gate)(nil), moment{afterUpdates, 3}
 				if method == "rsync" {
 					start(t, ctx, c)
-					gated, g = gatedRsync(t, c, p.Program)
+					gated, g = gatedRsync(t, c, p.Program, rsyncWrapper)
 					last = moment{afterPush, 3}
 				} else {
 					g = gateSsync(t, ctx, c, c.Nodes...)
@@ -129,7 +129,7 @@ func newCross(t *testing.T, method string, p contender) *cross {
 	for _, n := range x.pair {
 		awaitServer(t, ctx, n.Addr())
 	}
-	x.gated, x.gate = gatedRsync(t, x.c, p.Program)
+	x.gated, x.gate = gatedRsync(t, x.c, p.Program, rsyncWrapper)
 	if x.point = afterProof; p.loses {
 		x.point = afterPush
 	}

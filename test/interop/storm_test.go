@@ -45,6 +45,7 @@ const (
 func TestStorm(t *testing.T) {
 	for _, method := range []string{"rsync", "ssync"} {
 		t.Run(method, func(t *testing.T) {
+			t.Parallel()
 			ctx := deadline(t)
 			c := newCluster(t, ctx, cluster.Spec{
 				Nodes: 4, Devices: 2, Policies: []cluster.Policy{{Index: 0, Name: "gold", PartPower: stormPower}},
