@@ -177,8 +177,10 @@ func (j *judge) lost(o *WorldObject, files []string) {
 	}
 	want := o.Want
 	for _, part := range []struct{ what, kind, at string }{
-		{"upload", "data", want.Data}, {"deletion", "ts", want.Tombstone},
-		{"update", "meta", want.Meta}, {"content type", "ctype", want.Ctype},
+		{"upload", "data", want.Data},
+		{"deletion", "ts", want.Tombstone},
+		{"update", "meta", want.Meta},
+		{"content type", "ctype", want.Ctype},
 	} {
 		if part.at != "" && !have[part.kind+part.at] {
 			j.add(Lost, o, Spot{}, o.Dir(), "no device has a whole copy of the %s of %s", part.what, part.at)

@@ -234,4 +234,6 @@ func (f File) clone() File {
 	return File{Data: bytes.Clone(f.Data), Metadata: bytes.Clone(f.Metadata)}
 }
 
-func (f File) equal(o File) bool { return bytes.Equal(f.Data, o.Data) && bytes.Equal(f.Metadata, o.Metadata) }
+func (f File) equal(o File) bool {
+	return bytes.Equal(f.Data, o.Data) && bytes.Equal(f.Metadata, o.Metadata)
+}
