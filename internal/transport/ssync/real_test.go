@@ -364,3 +364,19 @@ func TestLocalDevice(t *testing.T) {
 		t.Errorf("no suffixes: %+v", res)
 	}
 }
+
+// A suffix without objects is not looked into by a revert job, which would note it
+// in hashes.invalid and so keep the handoff for ever.
+func TestRevertLeavesEmptySuffixAlone(t *testing.T) {
+	r := newRig(t)
+	path := r.here.data(7, "/a/c/o", t0, "body")
+	mustMkdir(t, filepath.Join(r.here.dir(7), "fff"))
+	job := r.revert(7)
+	job.Held = messages.Files{filepath.Base(path): {t0 + ".data"}}
+	if got := r.mustSync(job); !reflect.DeepEqual(got, job.Held) {
+		t.Errorf("proven %v", got)
+	}
+	if _, err := os.Stat(filepath.Join(r.here.dir(7), "hashes.invalid")); !os.IsNotExist(err) {
+		t.Errorf("hashes.invalid: %v", err)
+	}
+}

@@ -107,6 +107,7 @@ func (t *Transport) sync(ctx context.Context, log zerolog.Logger, job messages.S
 	if err := checkJob(job); err != nil {
 		return messages.SyncResult{}, err
 	}
+	job.Suffixes = wanted(job)
 	objects, err := t.cfg.Open(ctx, job.Partition)
 	var found []string
 	if err == nil {
@@ -133,6 +134,26 @@ func (t *Transport) sync(ctx context.Context, log zerolog.Logger, job messages.S
 		return messages.SyncResult{}, err
 	}
 	return s.result(), nil
+}
+
+// wanted are the suffixes to go through. In a revert job those without an object
+// are left out: looking into an empty one notes it in hashes.invalid, and such a
+// note keeps the handoff, pass after pass.
+func wanted(job messages.SyncJob) []string {
+	if !job.Handoff || job.Held == nil {
+		return job.Suffixes
+	}
+	held := map[string]bool{}
+	for hash := range job.Held {
+		held[hash[max(0, len(hash)-3):]] = true
+	}
+	var suffixes []string
+	for _, s := range job.Suffixes {
+		if held[s] {
+			suffixes = append(suffixes, s)
+		}
+	}
+	return suffixes
 }
 
 // checkJob refuses names that would make another request of ours, or another file.
