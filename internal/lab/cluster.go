@@ -5,6 +5,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,12 +73,24 @@ func (s Spec) check() error {
 	return nil
 }
 
-// start makes everything in the order in which one thing needs another: ports,
-// rsync daemon, ring, configuration, servers.
 func (c *Cluster) start(ctx context.Context) error {
 	if err := c.spec.check(); err != nil {
 		return err
 	}
+	disks := make([][]string, c.spec.Nodes)
+	for node := range disks {
+		for disk := 1; disk <= c.spec.Disks; disk++ {
+			disks[node] = append(disks[node], "d"+strconv.Itoa(disk))
+		}
+	}
+	return c.serve(ctx, disks, func() error {
+		return cmp.Or(c.writeRing(), c.writeSwiftConf())
+	})
+}
+
+// serve makes everything in the order in which one thing needs another: ports,
+// rsync daemon, rings and swift.conf, servers. The disks are those of each node.
+func (c *Cluster) serve(ctx context.Context, disks [][]string, writeRings func() error) error {
 	if err := os.MkdirAll(c.etc(), 0o755); err != nil {
 		return fmt.Errorf("make cluster: %w", err)
 	}
@@ -86,8 +99,8 @@ func (c *Cluster) start(ctx context.Context) error {
 		return fmt.Errorf("make cluster: %w", err)
 	}
 	c.log = log
-	for number := 1; number <= c.spec.Nodes; number++ {
-		n, err := newNode(c, number)
+	for i := range disks {
+		n, err := newNode(c, i+1, disks[i])
 		if err != nil {
 			return err
 		}
@@ -96,10 +109,7 @@ func (c *Cluster) start(ctx context.Context) error {
 	if c.rsyncd, err = startRsyncd(ctx, c); err != nil {
 		return err
 	}
-	if err := c.writeRing(); err != nil {
-		return err
-	}
-	if err := c.writeSwiftConf(); err != nil {
+	if err := writeRings(); err != nil {
 		return err
 	}
 	for _, n := range c.Nodes {

@@ -38,11 +38,8 @@ type Node struct {
 }
 
 // newNode makes the node's folders and opens its port.
-func newNode(c *Cluster, number int) (*Node, error) {
-	n := &Node{Number: number, IP: "127.0.1." + strconv.Itoa(number), cluster: c}
-	for disk := 1; disk <= c.spec.Disks; disk++ {
-		n.Disks = append(n.Disks, "d"+strconv.Itoa(disk))
-	}
+func newNode(c *Cluster, number int, disks []string) (*Node, error) {
+	n := &Node{Number: number, IP: "127.0.1." + strconv.Itoa(number), Disks: disks, cluster: c}
 	for _, disk := range n.Disks {
 		if err := os.MkdirAll(filepath.Join(n.DevicesRoot(), disk), 0o755); err != nil {
 			return nil, fmt.Errorf("make node %d: %w", number, err)
@@ -76,9 +73,12 @@ func (n *Node) start() error {
 	n.store = store.New(store.Options{
 		Root: n.Config.Devices, MountCheck: n.Config.MountCheck, ReclaimAge: n.Config.DiskFile.ReclaimAge, Log: n.logs.Logger,
 	})
-	peers := server.New(server.Config{
-		Store: n.store, Policies: []messages.Policy{{Index: 0, Name: policyName}}, Log: n.logs.Logger,
-	})
+	replicated, _ := n.Config.Swift.Policies.Replicated() // a lab has no foreign diskfile modules
+	policies := make([]messages.Policy, len(replicated))
+	for i, p := range replicated {
+		policies[i] = messages.Policy{Index: p.Index, Name: p.Name}
+	}
+	peers := server.New(server.Config{Store: n.store, Policies: policies, Log: n.logs.Logger})
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel, n.served = cancel, make(chan error, 1)
 	go func(l net.Listener) { n.served <- peers.Serve(ctx, l) }(n.listener)
@@ -117,7 +117,7 @@ func (n *Node) stop() error {
 }
 
 // DevicesRoot is the folder of the node's disks.
-func (n *Node) DevicesRoot() string { return filepath.Join(n.dir(), "node") }
+func (n *Node) DevicesRoot() string { return DevicesRoot(n.cluster.Dir, n.Number) }
 
 // ConfPath is the node's object-server.conf.
 func (n *Node) ConfPath() string { return filepath.Join(n.dir(), "object-server.conf") }
