@@ -24,6 +24,7 @@ type Seed struct {
 	Torn    bool   // with files that a power cut has emptied; only losses count
 	Kill    bool   // replicators are killed in the middle of the first rounds
 	Restart bool   // servers are restarted between rounds
+	Own     bool   // our own servers and engines, in this process; rsync only
 }
 
 // Command runs the seed again.
@@ -32,7 +33,7 @@ func (s Seed) Command() string {
 	for _, flag := range []struct {
 		name string
 		set  bool
-	}{{"-small", s.Small}, {"-torn", s.Torn}, {"-kill", s.Kill}, {"-restart", s.Restart}} {
+	}{{"-small", s.Small}, {"-torn", s.Torn}, {"-kill", s.Kill}, {"-restart", s.Restart}, {"-own", s.Own}} {
 		if flag.set {
 			text += " " + flag.name
 		}
@@ -74,6 +75,13 @@ const (
 	killRounds = 3 // with kills
 )
 
+func (s Seed) rounds() int {
+	if s.Torn {
+		return tornRounds
+	}
+	return maxRounds
+}
+
 // World is what the seed stands for, at a time.
 func (s Seed) World(now time.Time) *lab.World {
 	return lab.NewWorld(lab.WorldSpec{
@@ -92,6 +100,9 @@ type Bed struct {
 // Run plants the seed's world among stock servers, runs a replicator on every
 // node, round after round, and judges. The error says that it could not be done.
 func (b *Bed) Run(ctx context.Context, s Seed, now time.Time, p cluster.Program) (*Judged, error) {
+	if s.Own {
+		return runOwn(ctx, b.Base, s, now)
+	}
 	begun := time.Now()
 	j := &Judged{}
 	w := s.World(now)
@@ -133,11 +144,7 @@ func (r *run) all(ctx context.Context) error {
 	}
 	defer r.service.Stop(syscall.SIGKILL)
 	rng := rand.New(rand.NewPCG(r.seed.Number, 1))
-	limit := maxRounds
-	if r.seed.Torn {
-		limit = tornRounds
-	}
-	for round := 1; round <= limit && !r.judged.Quiet; round++ {
+	for round := 1; round <= r.seed.rounds() && !r.judged.Quiet; round++ {
 		r.judged.Rounds = round
 		kill := r.seed.Kill && round <= killRounds
 		if r.judged.Quiet, err = r.round(ctx, rng, kill); err != nil {

@@ -38,6 +38,7 @@ func main() {
 	flag.StringVar(&o.method, "method", "both", "sync method: rsync, ssync or both")
 	flag.BoolVar(&o.stock, "stock", false, "run Swift's replicator on a copy of each tree, and compare")
 	flag.IntVar(&o.parallel, "parallel", runtime.NumCPU(), "seeds at the same time")
+	flag.BoolVar(&o.template.Own, "own", false, "our own servers and engines in this process instead of Swift's servers; rsync only")
 	flag.BoolVar(&o.template.Small, "small", false, "fewer nodes and objects")
 	flag.BoolVar(&o.template.Torn, "torn", false, "with files that a power cut has emptied; only losses count")
 	flag.BoolVar(&o.template.Kill, "kill", false, "kill -9 our replicators in the middle of passes")
@@ -67,7 +68,7 @@ func (o *options) methods() ([]string, error) {
 	return nil, fmt.Errorf("-method is rsync, ssync or both, not %q", o.method)
 }
 
-// run builds our replicator and runs all seeds. It tells whether all was well.
+// run runs all seeds. It tells whether all was well.
 func (o *options) run(ctx context.Context) (ok bool, err error) {
 	methods, err := o.methods()
 	if err != nil {
@@ -76,24 +77,43 @@ func (o *options) run(ctx context.Context) (ok bool, err error) {
 	if flag.NArg() > 0 || o.seeds < 1 || o.parallel < 1 {
 		return false, errors.New("usage: soak [flags]; -seeds and -parallel are at least 1")
 	}
-	bin, err := os.MkdirTemp("", "understudy-soak-")
+	if o.template.Own && (o.method != "rsync" || o.stock || o.template.Kill || o.template.Restart) {
+		return false, errors.New("-own takes -method rsync, and none of -stock, -kill and -restart")
+	}
+	ours, done, err := o.prepare(ctx)
 	if err != nil {
 		return false, err
 	}
-	defer os.RemoveAll(bin)
-	if err := os.Chmod(bin, 0o755); err != nil {
-		return false, err
-	}
-	ours, err := cluster.Ours(ctx, bin, false)
-	if err != nil {
-		return false, err
-	}
-	if o.bed.Forker, err = cluster.StartForker(); err != nil {
-		return false, err
-	}
-	defer o.bed.Forker.Close()
+	defer done()
 	begun := time.Now()
 	t := o.all(ctx, methods, ours)
 	t.print(time.Since(begun))
 	return len(t.failed) == 0, ctx.Err()
+}
+
+// prepare builds our replicator and starts what starts Swift's programs.
+func (o *options) prepare(ctx context.Context) (ours cluster.Program, done func(), err error) {
+	ours = cluster.Program{Name: "ours"}
+	if o.template.Own {
+		return ours, func() {}, nil
+	}
+	bin, err := os.MkdirTemp("", "understudy-soak-")
+	if err != nil {
+		return ours, nil, err
+	}
+	if err = os.Chmod(bin, 0o755); err == nil {
+		ours, err = cluster.Ours(ctx, bin, false)
+	}
+	if err == nil {
+		o.bed.Forker, err = cluster.StartForker()
+	}
+	if err != nil {
+		return ours, nil, errors.Join(err, os.RemoveAll(bin))
+	}
+	return ours, func() {
+		o.bed.Forker.Close()
+		if err := os.RemoveAll(bin); err != nil {
+			fmt.Fprintln(os.Stderr, "soak:", err)
+		}
+	}, nil
 }
