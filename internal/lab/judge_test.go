@@ -115,7 +115,8 @@ func TestJudgeFindsDamage(t *testing.T) {
 		}, map[Kind]int{Lost: 1, Short: 1}, "of the deletion of"},
 		"a byte is another": {
 			plain, func(t *testing.T, p patient) { flip(t, p.data()) },
-			map[Kind]int{Wrong: 1, Short: 1}, "its content is another",
+			map[Kind]int{Wrong: 1, Short: 1},
+			"its content is another",
 		},
 		"a header is another": {plain, func(t *testing.T, p patient) {
 			rewrite(t, p.data(), func(m metadata.Metadata) metadata.Metadata { m[1].Value = "text/other"; return m })
@@ -125,7 +126,8 @@ func TestJudgeFindsDamage(t *testing.T) {
 		}, map[Kind]int{Wrong: 1}, "nobody wrote such a file"},
 		"a file for an object": {
 			plain, func(t *testing.T, p patient) { plant(t, filepath.Join(filepath.Dir(p.dir), "weed")) },
-			map[Kind]int{Wrong: 1}, "in the place of an object",
+			map[Kind]int{Wrong: 1},
+			"in the place of an object",
 		},
 		"deleted but there": {func(o *WorldObject) bool {
 			return deleted(o) && slices.ContainsFunc(slices.Collect(maps.Keys(o.Files)), func(f string) bool { return strings.HasSuffix(f, ".data") })
@@ -139,11 +141,13 @@ func TestJudgeFindsDamage(t *testing.T) {
 		}, map[Kind]int{Resurrected: 1}, "it was deleted at"},
 		"a primary lacks it": {
 			plain, func(t *testing.T, p patient) { must(t, os.Remove(p.data())) },
-			map[Kind]int{Short: 1}, "nothing is here",
+			map[Kind]int{Short: 1},
+			"nothing is here",
 		},
 		"a primary lacks the update": {
 			updated, func(t *testing.T, p patient) { must(t, os.Remove(filepath.Join(p.dir, p.o.Want.Meta+".meta"))) },
-			map[Kind]int{Short: 1}, "want {Data:",
+			map[Kind]int{Short: 1},
+			"want {Data:",
 		},
 		"on a handoff": {func(o *WorldObject) bool {
 			return plain(o) && slices.ContainsFunc(o.Policy.spots, func(s Spot) bool { return s != Spot{} && o.Handoff(s) })
