@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -35,6 +36,7 @@ type sum struct {
 // all runs the seeds, several at a time.
 func (o *options) all(ctx context.Context, methods []string, ours cluster.Program) *totals {
 	t := &totals{programs: map[string]*sum{}}
+	defer t.report(o.seeds * len(methods))()
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(o.parallel)
 	for i := range o.seeds {
@@ -51,6 +53,31 @@ func (o *options) all(ctx context.Context, methods []string, ours cluster.Progra
 	}
 	_ = group.Wait() // none returns an error
 	return t
+}
+
+// report tells on standard error how far it has come, until it is stopped.
+func (t *totals) report(all int) (stop func()) {
+	ticker, done := time.NewTicker(30*time.Second), make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-done:
+				return
+			case <-ticker.C:
+				t.mu.Lock()
+				run := 0
+				if of := t.programs["ours"]; of != nil {
+					run = of.seeds
+				}
+				fmt.Fprintf(os.Stderr, "soak: %d of %d, %d failed\n", run, all, len(t.failed))
+				t.mu.Unlock()
+			}
+		}
+	}()
+	return func() {
+		ticker.Stop()
+		close(done)
+	}
 }
 
 // one runs a seed with our program and, if wanted, with Swift's.
@@ -73,7 +100,8 @@ func (o *options) one(ctx context.Context, s interop.Seed, ours cluster.Program,
 		return
 	}
 	t.add(cluster.Stock.Name, s, theirs, err)
-	if err == nil && own != nil && theirs.OK() && own.Rounds > theirs.Rounds && own.Kills == 0 {
+	settled := err == nil && theirs.Quiet && len(theirs.Findings) == theirs.Count(lab.Touched)
+	if settled && own != nil && own.Rounds > theirs.Rounds && own.Kills == 0 {
 		t.mu.Lock()
 		t.slower = append(t.slower, fmt.Sprintf("%s: %d rounds, Swift's %d", s.Command(), own.Rounds, theirs.Rounds))
 		t.mu.Unlock()
