@@ -63,7 +63,7 @@ func TestLossRingChangeDuringRevert(t *testing.T) {
 				}
 
 				if holds(t, n, partition) == p.loses {
-					t.Errorf("%s: the new primary still has the partition: %t", p.Name, !p.loses)
+					t.Errorf("%s: the new primary still has the partition: %t", p.Name, p.loses)
 				}
 				if p.loses {
 					return

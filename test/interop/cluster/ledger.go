@@ -79,23 +79,40 @@ func possible(sure, maybe []Op, readings []Reading) string {
 	return first
 }
 
-// WithoutBuried leaves out metadata files beside a tombstone without any data: a POST
-// that reached only a node which had not heard of an earlier DELETE. No Swift reads,
-// hashes, sends or removes them.
-func WithoutBuried(copies []Copy) []Copy {
+// Live leaves out what nodes that agree may still have of their own:
+//   - data or a tombstone beside something newer: a push that was overtaken. It goes
+//     when the suffix is hashed again; hashes do not see it before;
+//   - metadata, of which the same state can have different names: two POSTs, of which
+//     the one with a content type came first or last; or a POST that reached only a
+//     node which had not heard of a DELETE. Hashes and readings tell what of it counts.
+func Live(copies []Copy) []Copy {
 	var out []Copy
 	for _, c := range copies {
-		data, tombstone := map[string]bool{}, map[string]bool{}
+		newest := map[string]string{}
 		for name := range c.Files {
-			data[path.Dir(name)] = data[path.Dir(name)] || path.Ext(name) == ".data"
-			tombstone[path.Dir(name)] = tombstone[path.Dir(name)] || path.Ext(name) == ".ts"
+			if path.Ext(name) != ".meta" {
+				newest[path.Dir(name)] = max(newest[path.Dir(name)], name)
+			}
 		}
 		c.Files = maps.Clone(c.Files)
-		maps.DeleteFunc(c.Files, func(name string, _ File) bool {
-			dir := path.Dir(name)
-			return path.Ext(name) == ".meta" && tombstone[dir] && !data[dir]
-		})
+		maps.DeleteFunc(c.Files, func(name string, _ File) bool { return newest[path.Dir(name)] != name })
 		out = append(out, c)
 	}
 	return out
+}
+
+// CheckAlike compares the hashes of a partition on all devices that have it.
+func CheckAlike(copies []Copy) []string {
+	type place struct{ policy, partition int }
+	var wrong []string
+	first := map[place]Copy{}
+	for _, c := range copies {
+		p := place{c.Policy, c.Partition}
+		if f, ok := first[p]; !ok {
+			first[p] = c
+		} else if !maps.Equal(f.Fresh, c.Fresh) {
+			wrong = append(wrong, fmt.Sprintf("%s and %s: hashes %v and %v", f, c, f.Fresh, c.Fresh))
+		}
+	}
+	return wrong
 }
