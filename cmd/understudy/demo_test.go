@@ -172,7 +172,7 @@ func TestDemoKeeps(t *testing.T) {
 	}
 	for _, file := range []string{
 		"etc/object.ring.gz", "etc/swift.conf", "etc/rsyncd.conf", "cluster.log",
-		"nodes/1/object-server.conf", "nodes/2/cache/object.recon", "nodes/2/node/d1/objects",
+		"nodes/1/object-server.conf", "nodes/2/cache/object.recon", "srv/2/d1/objects",
 	} {
 		if _, err := os.Stat(filepath.Join(folder, file)); err != nil {
 			t.Error(err)
