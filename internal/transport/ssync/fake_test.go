@@ -110,7 +110,7 @@ type receiver struct {
 func play(t *testing.T, objects *fakeObjects, script func(*receiver), change func(*Config, *messages.SyncJob)) (messages.SyncResult, *logLines) {
 	t.Helper()
 	log := &logLines{}
-	ended := make(chan struct{})
+	var scripts sync.WaitGroup // one for each session
 	cfg := Config{
 		ConnTimeout: patience, NodeTimeout: patience, HTTPTimeout: patience, LineLimit: 1024, Log: zerolog.New(log),
 		Open: func(context.Context, messages.Partition) (Objects, error) { return objects, nil },
@@ -118,11 +118,10 @@ func play(t *testing.T, objects *fakeObjects, script func(*receiver), change fun
 			near, far := net.Pipe()
 			_ = far.SetDeadline(time.Now().Add(patience))
 			r := &receiver{t: t, conn: far, in: bufio.NewReader(far), gone: make(chan struct{})}
-			go func() {
-				defer close(ended)
+			scripts.Go(func() {
 				script(r)
 				_ = far.Close()
-			}()
+			})
 			return &watched{Conn: near, gone: r.gone}, nil
 		},
 	}
@@ -137,6 +136,8 @@ func play(t *testing.T, objects *fakeObjects, script func(*receiver), change fun
 	if err != nil {
 		t.Errorf("sync: %v", err)
 	}
+	ended := make(chan struct{})
+	go func() { scripts.Wait(); close(ended) }()
 	select {
 	case <-ended:
 	case <-time.After(patience):

@@ -61,6 +61,9 @@ func (s *session) offer(e wire.Entry) error {
 	if s.job.Handoff {
 		o.files = slices.Clone(e.Files)
 	}
+	if s.probe {
+		e.Offer = doubtful(e.Offer)
+	}
 	plain, lossy := e.Plain()
 	if lossy {
 		s.offsets++

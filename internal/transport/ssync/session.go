@@ -35,6 +35,7 @@ type session struct {
 	job     messages.SyncJob
 	objects Objects
 	plain   bool // offer as Swift 2.30 does, without offsets of metadata
+	probe   bool // offer metadata that nobody can have; see probe.go
 
 	conn    net.Conn
 	in      *bufio.Reader // the response's body; nil before its head has come
@@ -73,6 +74,7 @@ type offered struct {
 	data   bool     // wanted
 	meta   bool     // wanted
 	sent   bool     // all that was wanted
+	bare   bool     // nothing was wanted by a receiver that may not have the object
 }
 
 func (s *session) run(ctx context.Context) error {
@@ -192,7 +194,7 @@ func (s *session) result() messages.SyncResult {
 		}
 		deletable++
 		files := o.files
-		if o.legacy || (o.lossy || o.data) && !o.meta && len(files) > 0 {
+		if o.legacy || (o.lossy || o.data || o.bare) && !o.meta && len(files) > 0 {
 			// The receiver was not told of the metadata, or not of all of it. Or it has
 			// a tombstone: then it wants the data alone, although it lacks both.
 			// Swift: obj/ssync_receiver.py Receiver._check_local.

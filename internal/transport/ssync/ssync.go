@@ -133,6 +133,9 @@ func (t *Transport) sync(ctx context.Context, log zerolog.Logger, job messages.S
 		s.suspect(ctx, err)
 		return messages.SyncResult{}, err
 	}
+	if err := s.doubt(ctx); err != nil {
+		return messages.SyncResult{}, err
+	}
 	return s.result(), nil
 }
 
