@@ -23,6 +23,7 @@ type Deps struct {
 	Peers     Peers
 	Transport Transport
 	Recon     Recon
+	Cursors   Cursors
 	Metrics   Metrics
 	Log       zerolog.Logger // its writer must not block
 
@@ -56,9 +57,18 @@ type Placement interface {
 type Store interface {
 	// Check tells whether a device can be worked on: *messages.DeviceError if not.
 	Check(ctx context.Context, device string) error
+	// Probe tells what a device is good for, by writing, syncing and reading a file
+	// that has no name. It checks the device first: *messages.DeviceError. Any other
+	// error is the disk's.
+	Probe(ctx context.Context, device string) (messages.Disk, error)
+	// Ill tells whether an error of this Store is an illness of the disk itself (EIO,
+	// a damaged file system, a device that is gone) and not of one partition.
+	Ill(err error) bool
 	// List reads a policy's partitions on a device, making the policy's directory
 	// when it is missing and deleting old temporary files. It checks the device first.
-	List(ctx context.Context, device string, policy int) (messages.Listing, error)
+	// Each piece is handed to each as soon as it is read, which must not block; an
+	// error may come after some pieces.
+	List(ctx context.Context, device string, policy int, each func(messages.Listing)) error
 	// Hashes returns the suffix hashes of a partition after cleaning it. It checks
 	// the device first. *messages.NotDirectoryError when the partition is a file.
 	Hashes(ctx context.Context, p messages.Partition, o messages.HashOptions) (messages.HashReport, error)
@@ -106,6 +116,17 @@ type Recon interface {
 	Update(ctx context.Context, entries map[string]any) error
 	// Keep deletes from the map under key all but the named entries.
 	Keep(ctx context.Context, key string, names []string) error
+}
+
+// Cursors keep where each device stands in its pass over a restart of the process.
+// All methods block on the disk of the recon cache.
+type Cursors interface {
+	// Load returns a device's cursor, nil when there is none.
+	Load(ctx context.Context, device string) (*messages.Cursor, error)
+	// Save replaces a device's cursor durably.
+	Save(ctx context.Context, device string, cursor messages.Cursor) error
+	// Clear forgets it: the pass has ended.
+	Clear(ctx context.Context, device string) error
 }
 
 // Metrics sends statistics to a collector while they happen. Its methods must not

@@ -37,7 +37,7 @@ func (d *Device) begin(c actor.Context) {
 	store, device := d.deps.Store, d.name
 	d.run(c, d.ctx, func(ctx context.Context) (any, error) {
 		for i := range todo {
-			todo[i].listing, todo[i].err = store.List(ctx, device, todo[i].policy.Index)
+			todo[i].err = store.List(ctx, device, todo[i].policy.Index, func(l messages.Listing) { todo[i].listing = l })
 		}
 		return todo, nil
 	})

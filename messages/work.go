@@ -23,7 +23,7 @@ type HashReport struct {
 	Hashed int // suffixes whose directories were read
 }
 
-// Listing is what one policy's directory on one device holds.
+// Listing is a piece of what one policy's directory on one device holds.
 type Listing struct {
 	Created    bool     // the directory was missing and has been made; no work in this pass
 	Partitions []uint32 // canonical decimal names, in directory order; range not yet checked
@@ -49,6 +49,8 @@ type SyncResult struct {
 	// job those of Held that may count towards giving the handoff up. Empty when
 	// nothing was proven, and for update jobs.
 	Proven Files
+	// Silence tells, of a sync without OK, whether the node itself is the trouble.
+	Silence Silence
 }
 
 // Files are file names by the hash of their object (32 hex digits): those that
@@ -115,13 +117,67 @@ func (e *StatusError) Error() string { return fmt.Sprintf("%s answered %d", e.No
 // PeerError is an exchange with a peer that failed before a usable answer.
 // Why is Swift's short text ("Connection refused", "Timeout (60s)"), or empty.
 type PeerError struct {
-	Node Node
-	Why  string
-	Err  error
+	Node    Node
+	Why     string
+	Silence Silence
+	Untried bool // the peer was silent a moment ago and has not been asked again
+	Err     error
 }
 
 func (e *PeerError) Error() string { return fmt.Sprintf("%s: %v", e.Node, e.Err) }
 func (e *PeerError) Unwrap() error { return e.Err }
+
+// Silence tells how far a peer was from answering: what a circuit breaker goes by.
+type Silence int
+
+const (
+	Answered    Silence = iota // it has answered, be it with an error, garbage or "busy"
+	Unreachable                // there was no connection: its node is down or away
+	Unanswered                 // there was one, and nothing came in time, or it broke
+)
+
+func (s Silence) String() string {
+	switch s {
+	case Unreachable:
+		return "unreachable"
+	case Unanswered:
+		return "no answer"
+	}
+	return "answered"
+}
+
+// PeerState is what is known of a peer that was silent. Peers that answer have none.
+type PeerState struct {
+	Lane     string // "replicate" (questions) or "sync" (pushes): different servers
+	Peer     string // ip:port of a node, or ip:port/device of one device of it
+	Breaker  string // "open": not asked now; "half-open": one job tries it
+	Failures int    // silences in a row
+	Why      string // of the last one
+	Since    time.Time
+	Retry    time.Time // when it is tried again
+	Untried  int       // jobs that were spared the wait
+}
+
+// Disk is what a device is good for.
+type Disk string
+
+const (
+	DiskFine     Disk = ""          // can be read and written
+	DiskReadOnly Disk = "read-only" // still a source, never a target
+	DiskFull     Disk = "full"      // takes nothing more, but can be drained
+)
+
+// Cursor is where a device stands in a pass: what it takes to go on with the pass
+// in another process. The order of a pass follows from its seed.
+type Cursor struct {
+	Begun   time.Time // of the pass
+	Seed    uint32
+	Cycle   int    // 0 to 9: which tenth of the partitions has its suffixes listed
+	Reached uint64 // every partition whose place in the order is below has been looked at
+	Jobs    int    // partitions of the pass
+	Done    int    // of them looked at
+	Stats   Stats  // of the pass so far
+}
 
 // Kind tells what a job does with its partition.
 type Kind int

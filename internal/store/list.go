@@ -16,28 +16,30 @@ import (
 // (*messages.DeviceError), deletes old temporary files and makes the policy's
 // directory when it is missing. Entries are taken by their names alone.
 // Swift: obj/replicator.py build_replication_jobs.
-func (s *Store) List(ctx context.Context, device string, policy int) (messages.Listing, error) {
+func (s *Store) List(ctx context.Context, device string, policy int, each func(messages.Listing)) error {
 	d, err := s.openDevice(ctx, device)
 	if err != nil {
-		return messages.Listing{}, err
+		return err
 	}
 	defer s.fs.CloseDir(d)
 	if err := s.cleanTmp(ctx, d, messages.TmpDir(policy)); err != nil {
-		return messages.Listing{}, err
+		return err
 	}
 	dir := messages.ObjectsDir(policy)
 	names, err := s.fs.ReadDir(d, dir, nil)
 	if is(err, unix.ENOENT) {
 		// Unlike Swift: never the device itself, should it have vanished since.
 		if err := s.fs.Mkdir(d, dir); err != nil && !is(err, unix.EEXIST) {
-			return messages.Listing{}, &messages.CreateError{Path: d.Child(dir), Err: err}
+			return &messages.CreateError{Path: d.Child(dir), Err: err}
 		}
-		return messages.Listing{Created: true}, nil
+		each(messages.Listing{Created: true})
+		return nil
 	}
 	if err != nil {
-		return messages.Listing{}, fmt.Errorf("list partitions: %w", err)
+		return fmt.Errorf("list partitions: %w", err)
 	}
-	return sortOut(names), nil
+	each(sortOut(names))
+	return nil
 }
 
 // sortOut tells partitions from other names. The auditor's status files live
