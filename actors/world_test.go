@@ -31,9 +31,9 @@ type world struct {
 	view   *messages.View
 
 	mu      sync.Mutex
-	events  []string // what the engine did, in order
-	inside  int      // jobs inside the store, the peers or the transport
-	most    int      // most of them at any time
+	events  []string                  // what the engine did, in order
+	inside  int                       // jobs inside the store, the peers or the transport
+	most    int                       // most of them at any time
 	recon   []map[string]any          // updates of Swift's keys
 	states  map[string]map[string]any // what recon tells of each device
 	log     bytes.Buffer

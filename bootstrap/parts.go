@@ -11,6 +11,7 @@ import (
 
 	"understudy/actors"
 	"understudy/config"
+	"understudy/internal/observe/cursor"
 	"understudy/internal/observe/recon"
 	"understudy/internal/observe/statsd"
 	"understudy/internal/store"
@@ -81,7 +82,7 @@ func (e *Engine) assemble(cfg *config.Config) (*parts, error) {
 const cursorDir = "understudy"
 
 func cursorsIn(cfg *config.Config) actors.Cursors {
-	return noCursors{filepath.Join(cfg.ReconCachePath, cursorDir)}
+	return cursor.New(filepath.Join(cfg.ReconCachePath, cursorDir))
 }
 
 func (e *Engine) options(cfg *config.Config, view *messages.View, ips []string) actors.Options {
