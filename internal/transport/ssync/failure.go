@@ -29,7 +29,9 @@ func plainly(words string) error { return &replicationError{words: words} }
 var errEnded = errors.New("the answer has ended")
 
 // earlyDisconnect is an answer that ended too soon, was cut, or makes no sense.
-func earlyDisconnect(cause error) error { return &replicationError{words: "Early disconnect", err: cause} }
+func earlyDisconnect(cause error) error {
+	return &replicationError{words: "Early disconnect", err: cause}
+}
 
 // unexpected is a line that should not be there. The receiver's errors come so.
 func unexpected(line []byte) error {
