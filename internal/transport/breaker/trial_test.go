@@ -92,6 +92,9 @@ func TestTrialIsGivenBack(t *testing.T) {
 			if err := w.ask(ctx, "d1"); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("the trial ended with %v", err)
 			}
+			if got := w.shut(); !slices.Equal(got, []string{"replicate 10.0.0.1:6200/d1 open"}) {
+				t.Errorf("after a trial that told nothing: %q", got)
+			}
 			next(t, w)
 		})
 	})
