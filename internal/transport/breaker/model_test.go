@@ -150,7 +150,7 @@ func (m *machine) opens(t *rapid.T, k key, r *rule, took time.Duration) {
 			continue
 		}
 		wait := s.Retry.Sub(m.clock.now)
-		if wait < min(10*took, 10*time.Minute) || wait < time.Second || wait > 10*time.Minute || wait > max(75*time.Second, 10*took) {
+		if wait < min(took, 10*time.Minute) || wait < time.Second || wait > 10*time.Minute || wait > max(75*time.Second, 10*took) {
 			t.Fatalf("%s waits %s after %s", k, wait, took)
 		}
 		r.open, r.retry, r.trial = true, s.Retry, nil
