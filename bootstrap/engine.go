@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -45,6 +46,7 @@ type Engine struct {
 	first   *messages.View
 	log     zerolog.Logger
 	closers []func()
+	tree    atomic.Pointer[tree] // while it runs
 }
 
 // New makes an engine and reads the rings for the first time. A missing or
@@ -158,6 +160,8 @@ func (e *Engine) Run(ctx context.Context) (messages.Stats, error) {
 	defer system.EventStream.Unsubscribe(sub)
 	guardian := &actors.Guardian{Report: func(err error) { finish(messages.RunDone{Err: err}) }}
 	root := system.Root.Spawn(e.Props().Clone(actor.WithGuardian(guardian)))
+	e.tree.Store(&tree{system, root})
+	defer e.tree.Store(nil)
 	var done messages.RunDone
 	select {
 	case done = <-end:
