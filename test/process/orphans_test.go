@@ -35,6 +35,7 @@ var ends = []struct {
 // TestNoOrphans ends a daemon in the middle of eight pushes of real rsyncs to a real
 // rsyncd. However it ends, nothing of it is left two seconds later.
 func TestNoOrphans(t *testing.T) {
+	t.Parallel()
 	c, n := newNode(t, map[string]string{"concurrency": "8", "rsync_bwlimit": "16"})
 	plant(t, c, n, 8, 2<<20)
 	for _, target := range c.Nodes[1:] {
@@ -114,6 +115,7 @@ exec sleep 601`
 // its own). What such a child leaves behind only a control group holds together:
 // systemd's.
 func TestNoOrphansOfStubbornRsync(t *testing.T) {
+	t.Parallel()
 	c, n := newNode(t, map[string]string{"concurrency": "8"})
 	plant(t, c, n, 8, 10)
 	for _, end := range ends {
@@ -148,6 +150,7 @@ func TestNoOrphansOfStubbornRsync(t *testing.T) {
 // TestRestartAfterKill: after kill -9 in the middle of pushes the next daemon finds
 // no lock held and does its work. (test/interop TestStormOfKills does so at length.)
 func TestRestartAfterKill(t *testing.T) {
+	t.Parallel()
 	c, n := newNode(t, map[string]string{"concurrency": "8"})
 	plant(t, c, n, 8, 10)
 	for range 2 {

@@ -21,6 +21,7 @@ const stopLimit = 5 * time.Second
 // that comes in the very instant in which swift-init sees the end of the output is
 // as good as any other.
 func TestStopSignals(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		signal syscall.Signal
 		lines  []string // of which %d is the pid
@@ -77,6 +78,7 @@ func TestStopSignals(t *testing.T) {
 // lives, and of every reload its beginning and its end. A configuration that cannot
 // be read or used changes nothing; work in flight goes on through all of them.
 func TestWatchdogAndReload(t *testing.T) {
+	t.Parallel()
 	c, n := newNode(t, map[string]string{"concurrency": "2"})
 	plant(t, c, n, 1, 10)
 	m := newManager(t)
@@ -141,6 +143,7 @@ func write(t *testing.T, n *cluster.Node, options map[string]string) {
 // TestReaderGoes: JSON lines go to a pipe. Who reads it may end; the daemon works
 // on, and is stopped as ever.
 func TestReaderGoes(t *testing.T) {
+	t.Parallel()
 	c, n := newNode(t, map[string]string{"log_format": "json", "log_level": "DEBUG", "interval": "0.01"})
 	recon := filepath.Join(n.CachePath(), "object.recon")
 	p := replicator(t, c, n, nil)

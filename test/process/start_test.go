@@ -23,6 +23,7 @@ import (
 // give, root's groups, a umask, a working directory, a time zone. At the end of its
 // output it is all that it will be; its rsyncs are the same.
 func TestStart(t *testing.T) {
+	t.Parallel()
 	c, n := newNode(t, map[string]string{
 		"nice_priority": "-3", "ionice_class": "IOPRIO_CLASS_RT", "ionice_priority": "6", "lockup_timeout": "1e3", "run_pause": "40",
 	})
@@ -176,6 +177,7 @@ func wantOrder(t *testing.T, n *cluster.Node, p *proc) {
 // TestStartErrors: what stops a start is told on the standard error, with status 1,
 // and the service manager never hears that it was ready.
 func TestStartErrors(t *testing.T) {
+	t.Parallel()
 	c, n := newNode(t, nil)
 	conf, err := os.ReadFile(n.ConfPath())
 	if err != nil {
