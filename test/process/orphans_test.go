@@ -29,6 +29,7 @@ var ends = []struct {
 	{syscall.SIGINT, 0, ""},
 	{syscall.SIGKILL, -9, ""},
 	{syscall.SIGABRT, 2, "SIGABRT: abort"}, // systemd's watchdog
+	{syscall.SIGQUIT, 2, "SIGQUIT: quit"},
 	{syscall.SIGSEGV, 2, "SIGSEGV: segmentation violation"},
 }
 
@@ -39,6 +40,12 @@ func TestNoOrphans(t *testing.T) {
 	c, n := newNode(t, map[string]string{"concurrency": "8", "rsync_bwlimit": "16"})
 	plant(t, c, n, 8, 2<<20)
 	for _, target := range c.Nodes[1:] {
+		if err := os.Mkdir(target.ObjectsPath(target.Devices[0], 0), 0o755); err != nil { // or rsync fails at once
+			t.Fatal(err)
+		}
+		if err := target.GiveToSwift(); err != nil {
+			t.Fatal(err)
+		}
 		rsyncd(t, c, target)
 	}
 	for _, end := range ends {

@@ -102,6 +102,14 @@ func TestWatchdogAndReload(t *testing.T) {
 		return ""
 	})
 	rsync := p.offspring("sleep")
+	for _, s := range []syscall.Signal{syscall.SIGUSR1, syscall.SIGUSR2} { // of no effect
+		p.signal(t, s)
+		for range 3 { // one may have been on its way
+			if word := m.next(t); word != "WATCHDOG=1" {
+				t.Errorf("after %s it says %q", s, word)
+			}
+		}
+	}
 	reload := func(line string) {
 		t.Helper()
 		p.signal(t, syscall.SIGHUP)
