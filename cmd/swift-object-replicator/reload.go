@@ -13,6 +13,11 @@ import (
 //
 // Unlike Swift: whose daemon is killed by SIGHUP.
 func (d *daemon) reloadWhenAsked(ctx context.Context, asked <-chan struct{}) {
+	select {
+	case <-d.stands: // there is nobody before who could take a configuration
+	case <-ctx.Done():
+		return
+	}
 	for {
 		select {
 		case <-asked:

@@ -92,6 +92,26 @@ func TestReloadThatHangs(t *testing.T) {
 	})
 }
 
+// A signal before the tree stands is served when it does.
+func TestReloadBeforeTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stands := make(chan struct{})
+		s := serve(t, &fakeEngine{}, func(s *served) { s.daemon.stands = stands })
+		s.signals <- syscall.SIGHUP
+		synctest.Wait()
+		if got := s.record.lines(t); got != nil {
+			t.Errorf("logged %q", got)
+		}
+		close(stands)
+		synctest.Wait()
+		if got := s.record.lines(t); !slices.Equal(got, []string{"configuration reloaded"}) {
+			t.Errorf("logged %q", got)
+		}
+		s.signals <- syscall.SIGTERM
+		s.wait(t, time.Now())
+	})
+}
+
 // Each option of the list is told when it differs, and no other is.
 func TestNeedRestart(t *testing.T) {
 	values := map[string]string{

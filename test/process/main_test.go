@@ -23,9 +23,23 @@ func TestMain(m *testing.M) {
 			strings.Join(missing, ", "))
 		os.Exit(1)
 	}
-	code := m.Run()
-	os.RemoveAll(buildDir)
-	os.Exit(code)
+	os.Exit(run(m))
+}
+
+// scratch is where the clusters and the program under test are.
+var scratch string
+
+func run(m *testing.M) int {
+	var err error
+	if scratch, err = os.MkdirTemp("", "understudy-process-"); err == nil {
+		err = os.Chmod(scratch, 0o755)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(scratch)
+	return m.Run()
 }
 
 func missingTools() (missing []string) {
@@ -43,22 +57,12 @@ func missingTools() (missing []string) {
 	return missing
 }
 
-var (
-	buildDir string
-	build    = sync.OnceValues(func() (string, error) {
-		var err error
-		if buildDir, err = os.MkdirTemp("", "understudy-bin-"); err != nil {
-			return "", err
-		}
-		if err := os.Chmod(buildDir, 0o755); err != nil {
-			return "", err
-		}
-		// Without the race detector: swift-init limits the memory of what it starts
-		// to less than that detector maps.
-		p, err := cluster.Ours(context.Background(), buildDir, false)
-		return p.Path, err
-	})
-)
+// build makes the program without the race detector: swift-init limits the memory
+// of what it starts to less than that detector maps.
+var build = sync.OnceValues(func() (string, error) {
+	p, err := cluster.Ours(context.Background(), scratch, false)
+	return p.Path, err
+})
 
 // program is the path of the program under test.
 func program(t *testing.T) string {

@@ -26,7 +26,8 @@ const partPower = 6
 func newNode(t *testing.T, options map[string]string) (*cluster.Cluster, *cluster.Node) {
 	t.Helper()
 	c, err := cluster.New(within(t), cluster.Spec{
-		Nodes: 4, Devices: 1, Policies: []cluster.Policy{{Index: 0, Name: "gold", PartPower: partPower}}, Replicator: options,
+		Base: scratch, Nodes: 4, Devices: 1, Replicator: options,
+		Policies: []cluster.Policy{{Index: 0, Name: "gold", PartPower: partPower}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -22,6 +22,7 @@ const stopLimit = 5 * time.Second
 // as good as any other.
 func TestStopSignals(t *testing.T) {
 	t.Parallel()
+	c, n := newNode(t, nil)
 	for _, test := range []struct {
 		signal syscall.Signal
 		lines  []string // of which %d is the pid
@@ -31,7 +32,6 @@ func TestStopSignals(t *testing.T) {
 		{syscall.SIGINT, []string{"User quit", "Exited %d"}, "SIGTERM"},
 	} {
 		t.Run(test.signal.String(), func(t *testing.T) {
-			c, n := newNode(t, nil)
 			for _, early := range []bool{false, true} {
 				m := newManager(t)
 				p := replicator(t, c, n, func(cmd *exec.Cmd) { cmd.Env = append(cmd.Env, m.env()) })

@@ -19,24 +19,48 @@ import (
 )
 
 // swiftInit is what Swift's command of that name does with its arguments. Debian
-// ships the module, where all of it is, without the command.
+// ships the module, where all of it is, without the command. Each line of its input
+// is a command for a process of its own, a fork; Swift is imported once.
 const swiftInit = `
-import json, signal, sys
+import json, os, signal, sys, tempfile, traceback
 from swift.common.manager import Manager
-signal.signal(signal.SIGINT, signal.default_int_handler)
-server, command, options = sys.argv[1:4]
-known = dict(verbose=False, wait=True, once=False, daemon=True, graceful=False, number=0,
-             kill_wait=15, strict=None, kill_after_timeout=False)
-known.update(json.loads(options))
-sys.exit(1 if Manager([server], run_dir='/var/run/swift').run_command(command, **known) else 0)
+
+def swift_init(command, options):
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    known = dict(verbose=False, wait=True, once=False, daemon=True, graceful=False, number=0,
+                 kill_wait=15, strict=None, kill_after_timeout=False)
+    known.update(options)
+    return 1 if Manager(['object-replicator'], run_dir='/var/run/swift').run_command(command, **known) else 0
+
+if len(sys.argv) > 1:
+    sys.exit(swift_init(sys.argv[1], {}))
+for line in sys.stdin:
+    out = tempfile.TemporaryFile()
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            os.dup2(out.fileno(), 1)
+            os.dup2(out.fileno(), 2)
+            status = swift_init(*json.loads(line))
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            os._exit(status)
+    _, status = os.waitpid(pid, 0)
+    out.seek(0)
+    print(json.dumps({'status': os.waitstatus_to_exitcode(status), 'output': out.read().decode()}), flush=True)
 `
 
 // inits runs swift-init against a node's configuration.
 type inits struct {
-	t    *testing.T
-	c    *cluster.Cluster
-	run  string // is /var/run there
-	path func(*exec.Cmd)
+	t       *testing.T
+	c       *cluster.Cluster
+	run     string // is /var/run there
+	python  *proc
+	asks    *os.File
+	answers *json.Decoder
 }
 
 func newInits(t *testing.T, c *cluster.Cluster) *inits {
@@ -45,43 +69,54 @@ func newInits(t *testing.T, c *cluster.Cluster) *inits {
 	if err := os.MkdirAll(filepath.Join(in.run, "swift"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	in.path = func(cmd *exec.Cmd) {
-		for i, v := range cmd.Env {
-			if path, ok := strings.CutPrefix(v, "PATH="); ok {
-				cmd.Env[i] = "PATH=" + filepath.Dir(program(t)) + ":" + path
-			}
-		}
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		for _, pid := range in.pids() {
-			_ = unix.Kill(-pid, unix.SIGKILL)
-		}
-	})
+	defer read.Close()
+	t.Cleanup(func() { write.Close() })
+	in.asks = write
+	in.python = in.start(func(cmd *exec.Cmd) { cmd.Stdin = read })
+	in.answers = json.NewDecoder(in.python.stdout)
 	return in
 }
 
-// start runs a command; what it starts itself is not awaited.
-func (in *inits) start(command string, options map[string]any) *proc {
+// start starts the program in which the commands are. Its mark is on what they start.
+func (in *inits) start(prepare func(*exec.Cmd), args ...string) *proc {
 	in.t.Helper()
-	if options == nil {
-		options = map[string]any{}
-	}
-	text, err := json.Marshal(options)
-	if err != nil {
-		in.t.Fatal(err)
-	}
-	return start(in.t, in.c, in.path, "sh", "-c", `mount --bind "$0" /run && exec "$@"`, in.run,
-		"/usr/bin/python3", "-W", "ignore", "-B", "-c", swiftInit, "object-replicator", command, string(text))
+	argv := append([]string{"sh", "-c", `mount --bind "$0" /run && exec "$@"`, in.run, "/usr/bin/python3", "-W", "ignore", "-B", "-c", swiftInit}, args...)
+	return start(in.t, in.c, func(cmd *exec.Cmd) {
+		for i, v := range cmd.Env {
+			if path, ok := strings.CutPrefix(v, "PATH="); ok {
+				cmd.Env[i] = "PATH=" + filepath.Dir(program(in.t)) + ":" + path
+			}
+		}
+		prepare(cmd)
+	}, argv...)
 }
 
 // do runs a command to its end and returns its status and output.
 func (in *inits) do(command string, options map[string]any) (int, string) {
 	in.t.Helper()
-	p := in.start(command, options)
-	out := p.output(in.t)
+	if options == nil {
+		options = map[string]any{}
+	}
+	if err := json.NewEncoder(in.asks).Encode([]any{command, options}); err != nil {
+		in.t.Fatal(err)
+	}
+	if err := in.python.stdout.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		in.t.Fatal(err)
+	}
+	var answer struct {
+		Status int
+		Output string
+	}
+	if err := in.answers.Decode(&answer); err != nil {
+		in.t.Fatalf("swift-init %s: %v", command, err)
+	}
 	// A container may not let even root raise this; it is nothing of the daemon's.
-	out = strings.Replace(out, "WARNING: Unable to modify file descriptor limit.  Running as non-root?\n", "", 1)
-	return p.ended(in.t, patience), out
+	answer.Output = strings.Replace(answer.Output, "WARNING: Unable to modify file descriptor limit.  Running as non-root?\n", "", 1)
+	return answer.Status, answer.Output
 }
 
 // want runs a command and compares its output; of %d in it there is a pid each.
@@ -107,25 +142,6 @@ func (in *inits) pid(file string) int {
 	return pid
 }
 
-// pids are the live daemons of all pid files.
-func (in *inits) pids() (pids []int) {
-	for _, pattern := range []string{"*.pid", "*/*.pid"} {
-		files, err := filepath.Glob(filepath.Join(in.run, "swift", pattern))
-		if err != nil {
-			in.t.Fatal(err)
-		}
-		for _, file := range files {
-			text, _ := os.ReadFile(file)
-			pid, _ := strconv.Atoi(string(text))
-			line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-			if pid > 1 && strings.Contains(string(line), "swift-object-replicator") && strings.Contains(string(line), "/etc/swift/object-server") {
-				pids = append(pids, pid)
-			}
-		}
-	}
-	return pids
-}
-
 func (in *inits) wantGone(pid int) {
 	in.t.Helper()
 	await(in.t, patience, func() string {
@@ -136,6 +152,8 @@ func (in *inits) wantGone(pid int) {
 		return fmt.Sprintf("%d lives", pid)
 	})
 }
+
+const comm = "swift-object-re" // as the kernel cuts our program's name
 
 const oneConf = "/etc/swift/object-server.conf"
 
@@ -215,7 +233,7 @@ func TestSwiftInitOnce(t *testing.T) {
 	logged(t, in.c.Nodes[0], fmt.Sprintf("Exited %d", pid))
 	in.want(1, "status", nil, "No object-replicator running\n")
 
-	p := in.start("no_daemon", nil)
+	p := in.start(func(*exec.Cmd) {}, "no_daemon")
 	logged(t, in.c.Nodes[0], "Starting object replication pass.")
 	pid = in.pid("object-replicator.pid")
 	p.signal(t, syscall.SIGINT)
@@ -289,8 +307,8 @@ func TestSwiftInitNumbers(t *testing.T) {
 	for i := range c.Nodes {
 		seen[in.pid(fmt.Sprintf("object-replicator/%d.pid", i+1))] = true
 	}
-	if len(seen) != 4 || len(in.pids()) != 4 {
-		t.Errorf("of %v there live %v", seen, in.pids())
+	if live := in.python.offspring(comm); len(seen) != 4 || len(live) != 4 {
+		t.Errorf("of %v there live %v", seen, live)
 	}
 	if status, out := in.do("stop", nil); status != 0 || strings.Count(out, "appears to have stopped") != 4 {
 		t.Errorf("stop: status %d and\n%s", status, out)
@@ -298,7 +316,7 @@ func TestSwiftInitNumbers(t *testing.T) {
 	once := "Running object-replicator once...(" + conf + ")\n"
 	in.want(0, "once", nil, strings.Repeat(once, 4), 1, 2, 3, 4)
 	in.want(0, "once", map[string]any{"number": 3}, once, 3)
-	if left := in.pids(); len(left) > 0 {
+	if left := in.python.offspring(comm); len(left) > 0 {
 		t.Errorf("%v are left", left)
 	}
 }
