@@ -80,10 +80,11 @@ func wantNothingLeft(t *testing.T, p *proc, signal syscall.Signal, status int) {
 	}
 	gone := time.Now()
 	await(t, orphanLimit, func() string {
-		if left := marked(p.mark); len(left) > 0 {
-			return fmt.Sprintf("%d processes are left, one is %s", len(left), cmdline(left[0]))
+		why := ""
+		for _, pid := range marked(p.mark) {
+			why += fmt.Sprintf("%d is left: %s\n", pid, cmdline(pid))
 		}
-		return ""
+		return why
 	})
 	t.Logf("the daemon ended after %s, the last of its offspring %s later", gone.Sub(sent), time.Since(gone))
 }

@@ -147,7 +147,7 @@ func (t *Transport) Sync(ctx context.Context, job messages.SyncJob) (messages.Sy
 func (t *Transport) Stuck() int { return int(t.stuck.Load()) }
 
 // closeWait is how long Close waits for the end of what it has killed.
-const closeWait = 250 * time.Millisecond
+const closeWait = time.Second
 
 // Close kills every rsync that runs and refuses new ones; their Sync calls return
 // ErrClosed. It gives them a moment to end: the group of one that is just being
