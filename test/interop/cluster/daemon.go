@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -53,6 +54,28 @@ func (r *Replicator) Kill() error {
 	<-r.proc.done
 	r.forget()
 	return nil
+}
+
+// Signal sends a signal to the replicator alone.
+func (r *Replicator) Signal(s syscall.Signal) error {
+	select {
+	case <-r.proc.done:
+		return r.proc.ended()
+	default:
+	}
+	if err := syscall.Kill(r.PID(), s); err != nil {
+		return fmt.Errorf("signal the replicator of node %d: %w", r.node.Number, err)
+	}
+	return nil
+}
+
+// Printed is the end of what the replicator wrote to its standard output and error.
+func (r *Replicator) Printed() string {
+	out, err := os.ReadFile(r.proc.output)
+	if err != nil {
+		return err.Error()
+	}
+	return string(lastBytes(out, 200_000))
 }
 
 // Stop ends the replicator by SIGTERM, which must be a good end.

@@ -14,10 +14,11 @@ import (
 
 // command prepares a program that sees the cluster's etc folder as /etc/swift. The
 // shell and unshare exec, so that the pid is the program's own; it leads a process
-// group, so that it can be stopped with its children.
+// group, so that it can be stopped with its children. Its namespace is a slave: disks
+// that are mounted and unmounted here come and go there, too.
 func (c *Cluster) command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	argv := append([]string{
-		"-m", "--propagation", "private", "sh", "-c",
+		"-m", "--propagation", "slave", "sh", "-c",
 		`mount --bind "$0" /etc/swift && exec "$@"`, c.path("etc"), name,
 	}, args...)
 	cmd := exec.CommandContext(ctx, "unshare", argv...)
