@@ -21,33 +21,34 @@ const inside = "SICK_NAMESPACE"
 // tools are the programs that the disks are made with.
 var tools = []string{"mkfs.xfs", "xfs_io", "xfs_freeze", "mount", "umount", "nsenter", "findmnt"}
 
-// Missing lists what this machine lacks for the disks.
-func Missing() []string {
-	var missing []string
+// missing lists what this machine lacks for the disks and for whatever else is needed.
+func missing(needs []string) []string {
+	var lacks []string
 	if os.Geteuid() != 0 {
-		missing = append(missing, "root (mounts)")
+		lacks = append(lacks, "root (mounts)")
 	}
-	for _, tool := range tools {
+	for _, tool := range append(tools, needs...) {
 		if _, err := exec.LookPath(tool); err != nil {
-			missing = append(missing, tool)
+			lacks = append(lacks, tool)
 		}
 	}
 	if _, err := os.Stat("/dev/fuse"); err != nil {
-		missing = append(missing, "/dev/fuse")
+		lacks = append(lacks, "/dev/fuse")
 	}
-	return missing
+	return lacks
 }
 
 // Main runs the tests of a binary in a mount namespace of their own and returns the
 // exit status. Mounts that are made in it reach the namespaces of its children that
-// are slaves of it, and nobody else's.
-func Main(m *testing.M) int {
+// are slaves of it, and nobody else's. A machine that lacks something for the disks, or
+// one of the programs that the tests need, fails them: they never pass by skipping.
+func Main(m *testing.M, needs ...string) int {
 	if job := os.Getenv(serving); job != "" {
 		return serve(job)
 	}
-	if missing := Missing(); len(missing) > 0 {
+	if lacks := missing(needs); len(lacks) > 0 {
 		fmt.Fprintf(os.Stderr, "tests with sick disks cannot run, missing: %s\n"+
-			"Run test/install.sh as root: it installs what they need.\n", strings.Join(missing, ", "))
+			"Run test/install.sh as root: it installs what they need.\n", strings.Join(lacks, ", "))
 		return 1
 	}
 	if os.Getenv(inside) == "" {

@@ -159,3 +159,15 @@ func patiently(ctx context.Context, do func() error) error {
 		}
 	}
 }
+
+// GiveLike gives a path the owner of another.
+func GiveLike(model, path string) error {
+	var st unix.Stat_t
+	if err := unix.Stat(model, &st); err != nil {
+		return fmt.Errorf("stat %s: %w", model, err)
+	}
+	if err := unix.Chown(path, int(st.Uid), int(st.Gid)); err != nil {
+		return fmt.Errorf("give %s away: %w", path, err)
+	}
+	return nil
+}
