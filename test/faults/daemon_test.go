@@ -98,40 +98,57 @@ func (d *daemon) awaitWork(t *testing.T, what string, choose func(object, cluste
 	})
 }
 
-// end demands that SIGTERM ends the daemon in time and leaves nothing behind: it has
-// exited with status 0, or has but for threads that hang in the kernel and that no
-// one can end. It tells whether there are such.
-func (d *daemon) end(t *testing.T) (hanging bool) {
+// end demands that SIGTERM ends the daemon in time and with status 0.
+func (d *daemon) end(t *testing.T) {
+	t.Helper()
+	if d.terminate(t) {
+		d.explain(t)
+		t.Fatal("threads of the daemon hang although all is well")
+	}
+}
+
+// terminate demands that SIGTERM ends the daemon in time and leaves nothing behind: it
+// has exited with status 0, or has but for threads that hang in the kernel, which
+// nobody can end. It tells whether there are such.
+func (d *daemon) terminate(t *testing.T) (hanging bool) {
 	t.Helper()
 	pid, begun := d.PID(), time.Now()
 	must(t, d.Signal(syscall.SIGTERM))
-	for over := false; !over; {
-		select {
-		case <-d.Done():
-			over = true
-		case <-time.After(10 * time.Millisecond):
-			hanging = sick.State(pid) == 'Z' && sick.Hanging(pid) > 0
-			over = hanging
-		}
-		if !over && time.Since(begun) > inTime {
+	for sick.State(pid) != 'Z' && !d.done(10*time.Millisecond) {
+		if time.Since(begun) > inTime {
 			d.explain(t)
 			t.Fatalf("the daemon has not ended %s after SIGTERM: state %c, %d threads hang", inTime, sick.State(pid), sick.Hanging(pid))
 		}
 	}
-	t.Logf("ended %.1fs after SIGTERM, hanging: %t", time.Since(begun).Seconds(), hanging)
+	t.Logf("ended %.1fs after SIGTERM", time.Since(begun).Seconds())
+	if d.done(time.Second) {
+		d.wantGood(t)
+		return false
+	}
+	t.Logf("%d threads hang", sick.Hanging(pid))
 	if n, err := sick.Locks(pid); err != nil || n != 0 {
 		t.Errorf("the daemon has ended and still holds %d locks, %v", n, err)
 	}
-	for _, pid := range sick.Running("rsync", d.lab.node.DevicesRoot()+"/") {
+	for _, pid := range d.rsyncs() {
 		if s := sick.State(pid); s != 'D' && s != 'Z' && s != 0 {
 			t.Errorf("the daemon has left an rsync in state %c", s)
 		}
 	}
-	if !hanging {
-		d.wantGood(t)
-	}
-	return hanging
+	return true
 }
+
+// done tells whether the daemon ends within some time.
+func (d *daemon) done(within time.Duration) bool {
+	select {
+	case <-d.Done():
+		return true
+	case <-time.After(within):
+		return false
+	}
+}
+
+// rsyncs are those that push from the node's disks.
+func (d *daemon) rsyncs() []int { return sick.Running("rsync", d.lab.node.DevicesRoot()+"/") }
 
 // wantGood demands that the daemon has ended, or ends now, with status 0.
 func (d *daemon) wantGood(t *testing.T) {
@@ -139,7 +156,7 @@ func (d *daemon) wantGood(t *testing.T) {
 	if err := d.Wait(deadline(t)); err != nil {
 		t.Error(err)
 	}
-	if left := sick.Running("rsync", d.lab.node.DevicesRoot()+"/"); len(left) > 0 {
+	if left := d.rsyncs(); len(left) > 0 {
 		t.Errorf("the daemon has left rsyncs: %d", left)
 	}
 }
@@ -167,10 +184,7 @@ func (d *daemon) explain(t *testing.T) {
 	if d.Signal(syscall.SIGQUIT) != nil {
 		return
 	}
-	select {
-	case <-d.Done():
-	case <-time.After(2 * time.Second): // its threads may hang
-	}
+	d.done(2 * time.Second) // its threads may hang
 	path := filepath.Join(os.TempDir(), fmt.Sprintf("goroutines-%d.txt", d.PID()))
 	if err := os.WriteFile(path, []byte(d.Printed()), 0o644); err != nil {
 		t.Log(err)

@@ -116,7 +116,7 @@ func (l *lab) course(t *testing.T, i illness) {
 		t.Error("all objects of an ill disk have arrived")
 	}
 	l.watch(t, i)
-	hanging := first.end(t)
+	hanging := first.terminate(t)
 
 	second := l.start(t, i.method)
 	second.awaitState(t, i.disk, i.state, ill)

@@ -60,8 +60,8 @@ func newLab(t *testing.T, spec cluster.Spec) *lab {
 	return l
 }
 
-// begin starts a test of the group: everything that earlier ones wrote has arrived.
-func (l *lab) begin() { l.objects = nil }
+// begin starts a test of the group, with objects of its own.
+func (l *lab) begin() { l.objects, l.history = nil, cluster.History{} }
 
 // lay writes objects on the first node alone: so many on each disk, in partitions of
 // their own as far as there are enough. It returns when they are on the disks.

@@ -111,7 +111,7 @@ func newKeeper(pidFile string) (*keeper, error) {
 	}
 	k := &keeper{pids: f}
 	k.cmd = exec.Command("sh", "-c", `read -r word; [ "$word" = released ] && exit
-while read -r pid; do kill -KILL -- "-$pid" 2>/dev/null; done <"$0"`, pidFile)
+while read -r pid; do kill -s KILL -- "-$pid" 2>/dev/null; done <"$0"`, pidFile)
 	k.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if k.stdin, err = k.cmd.StdinPipe(); err != nil {
 		return nil, fmt.Errorf("start the keeper: %w", err)
