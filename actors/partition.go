@@ -38,13 +38,14 @@ type Partition struct {
 	diff   []string                     // what it lacks
 	state  func(actor.Context, *answer) // what to do with the next answer
 	stuck  bool                         // reported as stuck; only the end is awaited
+	ill    error                        // an illness of the disk that hashing met
 	revert revertState
 }
 
 func partitionProps(e *engine) *actor.Props {
 	return e.props(func() actor.Actor {
 		return &Partition{
-			life: newLife(), errand: errand{deps: e.deps, timeout: e.opts.CallTimeout},
+			life: newLife(), errand: errand{deps: e.deps, timeout: e.opts.CallTimeout, grace: callGrace},
 			opts: e.opts, log: e.deps.Log,
 		}
 	})
@@ -70,7 +71,11 @@ func (p *Partition) Receive(c actor.Context) {
 		p.state(c, m)
 	case *overdue:
 		if p.late(m) && !p.stuck {
-			p.giveUp(c)
+			p.giveUp(c, errStuck.Error())
+		}
+	case *messages.GiveUp:
+		if p.out && !p.stuck {
+			p.giveUp(c, m.Why)
 		}
 	case *actor.Stopping:
 		p.drop()
@@ -107,6 +112,7 @@ func (p *Partition) hashing(c actor.Context, a *answer) {
 	p.attempted()
 	r := a.value.(messages.HashReport)
 	p.update.Hashed(r)
+	p.ill = r.Ill
 	p.deps.Metrics.Count("suffix.hashes", r.Hashed)
 	p.ask(c)
 }
@@ -196,7 +202,7 @@ func (p *Partition) syncing(c actor.Context, a *answer) {
 
 func (p *Partition) nodeFailed(err error) {
 	p.update.Failed(p.node)
-	inSwiftsWords(p.event(p.log.Error())).Err(err).Msgf("Error syncing with node: %s: %s", p.node, why(err))
+	inSwiftsWords(p.event(p.log.WithLevel(levelOf(err)))).Err(err).Msgf("Error syncing with node: %s: %s", p.node, why(err))
 }
 
 // brokeDown ends a job that this node itself could not do.
@@ -254,7 +260,7 @@ func (p *Partition) skipped(c actor.Context, err error, failed []messages.Node, 
 
 // giveUp reports the job as stuck. What has been done so far counts; the peer in
 // hand, if any, counts as failed. Nothing is removed any more.
-func (p *Partition) giveUp(c actor.Context) {
+func (p *Partition) giveUp(c actor.Context, why string) {
 	p.stuck = true
 	p.cancel()
 	if p.node.Device == "" {
@@ -262,7 +268,7 @@ func (p *Partition) giveUp(c actor.Context) {
 	} else {
 		p.decided().Failed(p.node)
 	}
-	p.event(p.log.Error()).Dur("elapsed", p.elapsed()).Msg("job is stuck: " + errStuck.Error())
+	p.event(p.log.Error()).Dur("elapsed", p.elapsed()).Msg("job is written off: " + why)
 	c.Request(c.Parent(), &messages.PartitionStuck{Outcome: p.outcome(fmt.Errorf("%s: %w", p.job.Partition, errStuck))})
 }
 
@@ -276,6 +282,7 @@ func (p *Partition) outcome(err error) messages.Outcome {
 	return messages.Outcome{
 		Kind: p.job.Kind, Counts: counts, Failures: failures, Elapsed: p.elapsed(), Err: err,
 		Remains: p.job.Kind == messages.Revert && !p.revert.gone, Proven: p.revert.proven,
+		Ill: p.ill,
 	}
 }
 
