@@ -24,7 +24,7 @@ const inTime = 7 * time.Second
 // impatient are options that let a daemon find out soon.
 var impatient = map[string]string{
 	"interval": "1", "stats_interval": "1", "concurrency": "4",
-	"conn_timeout": "1", "http_timeout": "2", "node_timeout": "3", "rsync_timeout": "10", "rsync_io_timeout": "3",
+	"conn_timeout": "1", "http_timeout": "1", "node_timeout": "2", "rsync_timeout": "10", "rsync_io_timeout": "1",
 	"probe_interval": "1", "probe_timeout": "2", "device_error_limit": "3", "lockup_timeout": "20",
 }
 

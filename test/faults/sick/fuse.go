@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"syscall"
 )
 
@@ -53,6 +54,18 @@ func (d *Fuse) Fail() error { return d.order(fails) }
 
 // Recover makes the disk well: calls that hang are done now.
 func (d *Fuse) Recover() error { return d.order(well) }
+
+// Holds counts the calls that hang.
+func (d *Fuse) Holds() (int, error) {
+	if _, err := fmt.Fprintln(d.orders, count); err != nil || !d.answers.Scan() {
+		return 0, fmt.Errorf("ask disk %s: %w", d.Path, errors.Join(err, d.answers.Err()))
+	}
+	n, err := strconv.Atoi(d.answers.Text())
+	if err != nil {
+		return 0, fmt.Errorf("ask disk %s: %w", d.Path, err)
+	}
+	return n, nil
+}
 
 func (d *Fuse) order(c condition) error {
 	if _, err := fmt.Fprintln(d.orders, c); err != nil {

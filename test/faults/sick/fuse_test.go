@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -24,7 +25,7 @@ func TestFusePassesThrough(t *testing.T) {
 	must(t, err)
 	must(t, unix.Fsetxattr(fd, "user.swift.metadata", []byte("value"), 0))
 	must(t, f.Sync())
-	must(t, unix.Linkat(unix.AT_FDCWD, "/proc/self/fd/"+itoa(fd), unix.AT_FDCWD, filepath.Join(dir, "one"), unix.AT_SYMLINK_FOLLOW))
+	must(t, unix.Linkat(unix.AT_FDCWD, "/proc/self/fd/"+strconv.Itoa(fd), unix.AT_FDCWD, filepath.Join(dir, "one"), unix.AT_SYMLINK_FOLLOW))
 	must(t, os.Rename(filepath.Join(dir, "one"), filepath.Join(dir, "two")))
 	want(t, filepath.Join(behind, "a/b/two"), "text")
 	value := make([]byte, 10)
@@ -57,8 +58,8 @@ func TestFuseHangs(t *testing.T) {
 		must(t, cmd.Start())
 		stuck = append(stuck, cmd)
 	}
+	await(t, "all calls have come to the disk", holds(t, d, len(stuck)))
 	for _, cmd := range stuck {
-		await(t, "hangs: "+cmd.String(), func() bool { return waitsForFuse(cmd.Process.Pid) })
 		must(t, cmd.Process.Kill())
 	}
 	for _, cmd := range stuck {
@@ -72,10 +73,14 @@ func TestFuseHangs(t *testing.T) {
 	want(t, filepath.Join(d.Path, "file"), "text")
 }
 
-// waitsForFuse tells whether a process waits for the answer to a request.
-func waitsForFuse(pid int) bool {
-	at, err := os.ReadFile("/proc/" + itoa(pid) + "/wchan")
-	return err == nil && string(at) == "request_wait_answer"
+// holds tells whether so many calls hang. Before they have come to the disk, the
+// kernel takes them back when their callers are killed.
+func holds(t *testing.T, d *Fuse, want int) func() bool {
+	return func() bool {
+		n, err := d.Holds()
+		must(t, err)
+		return n == want
+	}
 }
 
 // One call that hangs has its thread in the kernel: SIGKILL leaves a process that can
@@ -86,7 +91,7 @@ func TestFuseTorn(t *testing.T) {
 	must(t, d.Hang())
 	cmd := exec.Command("cat", filepath.Join(d.Path, "file"))
 	must(t, cmd.Start())
-	await(t, "the reader waits", func() bool { return waitsForFuse(cmd.Process.Pid) })
+	await(t, "the call has come to the disk", holds(t, d, 1))
 	must(t, cmd.Process.Kill())
 	await(t, "the reader hangs in the kernel", func() bool { return State(cmd.Process.Pid) == 'D' })
 	d.Tear()

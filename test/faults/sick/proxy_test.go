@@ -7,14 +7,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
-
-func itoa(n int) string { return strconv.Itoa(n) }
 
 // A proxy cuts as many connections as it was told, each exactly there; those that
 // stay below it and all later ones pass whole.

@@ -15,12 +15,15 @@ import (
 // folder behind and the mount point.
 const serving = "SICK_SERVE"
 
+// count asks for the number of calls that hang; every other order is a condition.
+const count = "count"
+
 // serve mounts and serves a FUSE disk. Orders come as lines on standard input, each
 // is answered when it holds; with the input's end the process ends, and every call
 // that hangs with it.
 func serve(job string) int {
 	behind, path, _ := strings.Cut(job, "\n")
-	g := &gate{}
+	g := newGate()
 	if err := mountFuse(behind, path, g); err != nil {
 		fmt.Fprintf(os.Stderr, "serve the disk %s: %v\n", path, err)
 		return 1
@@ -28,6 +31,10 @@ func serve(job string) int {
 	fmt.Println("mounted")
 	orders := bufio.NewScanner(os.Stdin)
 	for orders.Scan() {
+		if orders.Text() == count {
+			fmt.Println(g.holds())
+			continue
+		}
 		g.become(condition(orders.Text()))
 		fmt.Println(orders.Text())
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -76,25 +77,44 @@ func (d *XFS) Freeze(ctx context.Context) error { return command(ctx, "xfs_freez
 // Thaw lets the writes of a frozen disk go on.
 func (d *XFS) Thaw(ctx context.Context) error { return command(ctx, "xfs_freeze", "-u", d.Path) }
 
-// ReadOnly makes the disk fail writes with EROFS. The kernel refuses while a file is
-// open for writing: it is asked again as long as the context allows.
+// ReadOnly makes the disk fail writes with EROFS, as its file system does itself after
+// some errors: the file system, not this mount of it, so that every namespace sees it.
+// The kernel refuses while a file is open for writing: it is asked again as long as
+// the context allows.
 func (d *XFS) ReadOnly(ctx context.Context) error {
-	return patiently(ctx, func() error { return command(ctx, "mount", "-o", "remount,ro", d.Path) })
+	return patiently(ctx, func() error { return d.reconfigure("ro") })
 }
 
 // Writable takes ReadOnly back.
-func (d *XFS) Writable(ctx context.Context) error {
-	return command(ctx, "mount", "-o", "remount,rw", d.Path)
+func (d *XFS) Writable() error { return d.reconfigure("rw") }
+
+func (d *XFS) reconfigure(flag string) error {
+	fd, err := unix.Fspick(unix.AT_FDCWD, d.Path, unix.FSPICK_CLOEXEC)
+	if err != nil {
+		return fmt.Errorf("make disk %s %s: %w", d.Path, flag, err)
+	}
+	defer unix.Close(fd)
+	if err := unix.FsconfigSetFlag(fd, flag); err != nil {
+		return fmt.Errorf("make disk %s %s: %w", d.Path, flag, err)
+	}
+	if err := unix.FsconfigReconfigure(fd); err != nil {
+		return fmt.Errorf("make disk %s %s: %w", d.Path, flag, err)
+	}
+	return nil
 }
 
-// Fill takes every block of the disk: writes fail with ENOSPC.
+// Fill takes every free block of the disk: writes fail with ENOSPC. It can be called
+// again when something has been removed since.
 func (d *XFS) Fill() error {
-	f, err := os.Create(d.ballast())
+	f, err := os.OpenFile(d.ballast(), os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {
 		return fmt.Errorf("fill disk %s: %w", d.Path, err)
 	}
 	defer f.Close()
-	var at int64
+	at, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return fmt.Errorf("fill disk %s: %w", d.Path, err)
+	}
 	for size := int64(128 << 20); size >= 4096; {
 		switch err := unix.Fallocate(int(f.Fd()), 0, at, size); {
 		case err == nil:

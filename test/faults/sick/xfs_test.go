@@ -1,7 +1,9 @@
 package sick
 
 import (
+	"bufio"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -72,7 +74,8 @@ func TestFullDisk(t *testing.T) {
 	must(t, writeNameless(d.Path))
 }
 
-// A read-only disk refuses writes with EROFS and can be read.
+// A read-only disk refuses writes with EROFS and can be read, in a namespace that was
+// made meanwhile, too; there it can be written again as soon as it can here.
 func TestReadOnlyDisk(t *testing.T) {
 	d := newXFS(t)
 	put(t, filepath.Join(d.Path, "file"), "text")
@@ -81,8 +84,13 @@ func TestReadOnlyDisk(t *testing.T) {
 		t.Errorf("write a file without a name: %v", err)
 	}
 	want(t, filepath.Join(d.Path, "file"), "text")
-	must(t, d.Writable(soon(t)))
+	slave := exec.Command("unshare", "-m", "--propagation", "slave", "sh", "-c",
+		`touch "$0" || echo refused; read -r word; touch "$0" && echo touched`, filepath.Join(d.Path, "new"))
+	talk := converse(t, slave)
+	talk("refused\n")
+	must(t, d.Writable())
 	must(t, writeNameless(d.Path))
+	talk("touched\n")
 }
 
 // A disk in use cannot be unmounted; a shell that was started in the namespace of a
@@ -93,15 +101,8 @@ func TestUnmountedDisk(t *testing.T) {
 	put(t, file, "text")
 	slave := exec.Command("unshare", "-m", "--propagation", "slave", "sh", "-c",
 		`test -e "$0" && echo there; read -r word; test -e "$0" || echo gone`, file)
-	stdin, err := slave.StdinPipe()
-	must(t, err)
-	stdout, err := slave.StdoutPipe()
-	must(t, err)
-	must(t, slave.Start())
-	said := make([]byte, 6)
-	if n, err := stdout.Read(said); err != nil || string(said[:n]) != "there\n" {
-		t.Fatalf("%q, %v", said[:n], err)
-	}
+	talk := converse(t, slave)
+	talk("there\n")
 	f, err := os.Open(file)
 	must(t, err)
 	if err := command(soon(t), "umount", d.Path); err == nil {
@@ -109,13 +110,39 @@ func TestUnmountedDisk(t *testing.T) {
 	}
 	must(t, f.Close())
 	must(t, d.Unmount(soon(t)))
-	must(t, stdin.Close())
-	if n, err := stdout.Read(said); err != nil || string(said[:n]) != "gone\n" {
-		t.Fatalf("%q, %v", said[:n], err)
-	}
-	must(t, slave.Wait())
+	talk("gone\n")
 	must(t, d.Mount(soon(t)))
 	want(t, file, "text")
+}
+
+// converse starts a script and returns what wants it to say a line. Before all but the
+// first, the script gets an empty line to read.
+func converse(t *testing.T, cmd *exec.Cmd) (talk func(want string)) {
+	t.Helper()
+	stdin, err := cmd.StdinPipe()
+	must(t, err)
+	stdout, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = stdin.Close()
+		if err := cmd.Wait(); err != nil {
+			t.Error(err)
+		}
+	})
+	lines := bufio.NewReader(stdout)
+	first := true
+	return func(want string) {
+		t.Helper()
+		if !first {
+			_, err := io.WriteString(stdin, "\n")
+			must(t, err)
+		}
+		first = false
+		if said, err := lines.ReadString('\n'); err != nil || said != want {
+			t.Fatalf("%q, %v", said, err)
+		}
+	}
 }
 
 // writeNameless does what a probe does: a file without a name, written and synced.
