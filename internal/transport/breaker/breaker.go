@@ -11,7 +11,7 @@ const (
 	leastWait   = time.Second
 	mostWait    = time.Minute      // as far as doubling goes
 	longestWait = 10 * time.Minute // after attempts that took long
-	share       = 10               // a silent peer may cost a slot one part in so many
+	share       = 10               // a peer that stays silent may cost a slot one part in so many
 
 	patience = 3           // times that a node may refuse a connection: it may be starting
 	costly   = time.Second // an attempt that took longer is not made twice
@@ -56,14 +56,14 @@ func (b *breaker) count(f failure) {
 }
 
 // trip opens the breaker, or opens it again. took is what the silence has cost,
-// jitter in [0, 1).
+// jitter in [0, 1). A peer that was slow once is asked again soon.
 func (b *breaker) trip(now time.Time, took time.Duration, jitter float64) (wait time.Duration) {
 	if !b.open {
 		b.open, b.since = true, now
 	}
 	b.openings++
 	b.trying = nil
-	wait = min(max(plan.Backoff(b.openings, leastWait, mostWait, jitter), share*took), longestWait)
+	wait = min(max(plan.Backoff(b.openings, leastWait, mostWait, jitter), time.Duration(min(b.openings, share))*took), longestWait)
 	b.retry = now.Add(wait)
 	return wait
 }

@@ -44,6 +44,8 @@ func TestModel(t *testing.T) {
 		m.set = New(Config{Clock: clock, Rand: dice(rapid.Float64Range(0, 0.999).Draw(t, "jitter"))})
 		t.Repeat(map[string]func(*rapid.T){
 			"begin":      m.begin,
+			"one more":   m.begin,
+			"another":    m.begin,
 			"answer":     func(t *rapid.T) { m.end(t, answer, messages.Answered) },
 			"no answer":  func(t *rapid.T) { m.end(t, silence, messages.Unanswered) },
 			"no way":     func(t *rapid.T) { m.end(t, silence, messages.Unreachable) },
@@ -61,11 +63,11 @@ func (m *machine) pass(t *rapid.T, most time.Duration) {
 }
 
 func (m *machine) begin(t *rapid.T) {
-	node := messages.Node{
-		ReplicationIP: "10.0.0.1", ReplicationPort: rapid.IntRange(1, 2).Draw(t, "node"),
-		Device: rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "device"),
+	node := messages.Node{ // mostly the same one, so that something happens to it
+		ReplicationIP: "10.0.0.1", ReplicationPort: rapid.SampledFrom([]int{1, 1, 1, 1, 2}).Draw(t, "node"),
+		Device: rapid.SampledFrom([]string{"a", "a", "b"}).Draw(t, "device"),
 	}
-	lane := rapid.SampledFrom([]string{Replicate, Sync}).Draw(t, "lane")
+	lane := rapid.SampledFrom([]string{Replicate, Replicate, Replicate, Replicate, Sync}).Draw(t, "lane")
 	nk, dk := keys(lane, node)
 	refuse := false
 	for _, k := range []key{nk, dk} {
@@ -148,7 +150,7 @@ func (m *machine) opens(t *rapid.T, k key, r *rule, took time.Duration) {
 			continue
 		}
 		wait := s.Retry.Sub(m.clock.now)
-		if wait < min(10*took, 10*time.Minute) || wait < time.Second || wait > 10*time.Minute || wait > max(75*time.Second, 10*took) {
+		if wait < min(took, 10*time.Minute) || wait < time.Second || wait > 10*time.Minute || wait > max(75*time.Second, 10*took) {
 			t.Fatalf("%s waits %s after %s", k, wait, took)
 		}
 		r.open, r.retry, r.trial = true, s.Retry, nil

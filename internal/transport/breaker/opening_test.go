@@ -110,8 +110,9 @@ func TestWaits(t *testing.T) {
 	}{
 		"doubling":               {0, 0, []time.Duration{s, 2 * s, 4 * s, 8 * s, 16 * s, 32 * s, m, m, m}},
 		"stretched":              {0.5, 0, []time.Duration{1125 * time.Millisecond, 2250 * time.Millisecond}},
-		"ten times what it took": {0, 3 * s, []time.Duration{30 * s, 30 * s, 30 * s, 30 * s, 30 * s, 32 * s, m}},
-		"minutes":                {0, m, []time.Duration{10 * m, 10 * m}},
+		"by what it took":        {0, 3 * s, []time.Duration{3 * s, 6 * s, 9 * s, 12 * s, 16 * s, 32 * s, m}},
+		"ten times what it took": {0, 50 * s, []time.Duration{50 * s, 100 * s, 150 * s, 200 * s, 250 * s, 5 * m, 350 * s, 400 * s, 450 * s, 500 * s, 500 * s}},
+		"minutes":                {0, m, []time.Duration{m, 2 * m, 3 * m}},
 		"at most ten minutes":    {0.99, 15 * m, []time.Duration{10 * m, 10 * m}},
 	} {
 		t.Run(what, func(t *testing.T) {

@@ -63,7 +63,7 @@ func TestOneTries(t *testing.T) {
 			if answers && len(got) > 0 {
 				t.Errorf("after an answer: %+v", got)
 			}
-			if !answers && (len(got) != 1 || got[0].Breaker != "open" || got[0].Failures != 2 || time.Until(got[0].Retry) != 10*time.Minute) {
+			if !answers && (len(got) != 1 || got[0].Breaker != "open" || got[0].Failures != 2 || time.Until(got[0].Retry) != 2*time.Minute) {
 				t.Errorf("after another silence: %+v", got)
 			}
 		})
@@ -91,6 +91,9 @@ func TestTrialIsGivenBack(t *testing.T) {
 			defer stop()
 			if err := w.ask(ctx, "d1"); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("the trial ended with %v", err)
+			}
+			if got := w.shut(); !slices.Equal(got, []string{"replicate 10.0.0.1:6200/d1 open"}) {
+				t.Errorf("after a trial that told nothing: %q", got)
 			}
 			next(t, w)
 		})
@@ -156,7 +159,7 @@ func TestLateResults(t *testing.T) {
 		}
 		calls.Wait()
 		got := w.States()
-		if len(got) != 1 || got[0].Failures != 1 || got[0].Retry.Sub(got[0].Since) != 10*time.Second || w.tried() != 10 {
+		if len(got) != 1 || got[0].Failures != 1 || got[0].Retry.Sub(got[0].Since) != time.Second || w.tried() != 10 {
 			t.Errorf("after ten silences at once: %+v", got)
 		}
 	})
@@ -203,8 +206,8 @@ func TestLog(t *testing.T) {
 		_ = w.ask(t.Context(), "d1")
 		const silent = "peer is silent, not asked for a while"
 		want := []line{
-			{"warn", silent, address + "/d1", "replicate", "Timeout (60s)", 0, 10_000},
-			{"debug", silent, address + "/d1", "replicate", "Timeout (60s)", 0, 10_000},
+			{"warn", silent, address + "/d1", "replicate", "Timeout (60s)", 0, 1_000},
+			{"debug", silent, address + "/d1", "replicate", "Timeout (60s)", 0, 2_000},
 			{"warn", "peer answers again", address + "/d1", "replicate", "", 2, 0},
 		}
 		if got := w.log.lines(); !slices.Equal(got, want) {
