@@ -24,6 +24,16 @@ func (l *lab) dies(t *testing.T) {
 	})
 }
 
+// A disk answers every call with an I/O error, as after a cable came loose, and then
+// works again: nobody has to tell the daemon.
+func (l *lab) fails(t *testing.T) {
+	l.course(t, illness{
+		disk: fuseDisk, method: "ssync", state: "failing",
+		fall: func(context.Context) error { return l.fuse.Fail() },
+		heal: func(context.Context) error { return l.fuse.Recover() },
+	})
+}
+
 // A frozen disk can be read, but whatever writes to it hangs in the kernel: only a
 // probe that writes finds out. The threads that hang cannot be ended; the daemon can.
 func (l *lab) freezes(t *testing.T, method string) {

@@ -27,6 +27,7 @@ func TestPeers(t *testing.T) {
 	t.Run("object server is stopped", l.serverStopped)
 	t.Run("rsync daemon is stopped", l.rsyncdStopped)
 	t.Run("breaks off", func(t *testing.T) { l.breaksOff(t, cut, proxy) })
+	l.nothingLost(t)
 }
 
 // silence is a peer that does not answer.
@@ -62,7 +63,6 @@ func (l *lab) silent(t *testing.T, s silence) {
 	s.end(t)
 	r.awaitWork(t, "the peer's objects arrive", nil)
 	r.end(t)
-	l.nothingLost(t)
 }
 
 // serve starts a node's servers, unless they run.
@@ -74,22 +74,11 @@ func (l *lab) serve(t *testing.T, n *cluster.Node) {
 	}
 }
 
-// one is one object in every partition of the first node.
-func (l *lab) one() map[string]int {
-	demand := map[string]int{}
-	for part := range l.primaries {
-		if disk := l.diskOf(part); disk != "" {
-			demand[disk]++
-		}
-	}
-	return demand
-}
-
 // A peer takes connections and never answers, as a server does whose only thread is
 // stuck. Then it is replaced by one that works.
 func (l *lab) saysNothing(t *testing.T) {
 	l.begin()
-	l.lay(t, 1000, l.one())
+	l.lay(t, 1000, map[string]int{"d1": 30})
 	peer := l.c.Nodes[1]
 	mute, err := sick.NewMute(peer.Addr())
 	must(t, err)
@@ -108,7 +97,7 @@ func (l *lab) saysNothing(t *testing.T) {
 // kernel still takes connections.
 func (l *lab) serverStopped(t *testing.T) {
 	l.begin()
-	l.lay(t, 1000, l.one())
+	l.lay(t, 1000, map[string]int{"d1": 30})
 	l.serve(t, l.c.Nodes[1])
 	l.stopped(t, l.c.Nodes[1].SignalServer, l.c.Nodes[1].Addr())
 }
@@ -117,7 +106,7 @@ func (l *lab) serverStopped(t *testing.T) {
 // it has, and cannot be given what it lacks.
 func (l *lab) rsyncdStopped(t *testing.T) {
 	l.begin()
-	l.lay(t, 1000, l.one())
+	l.lay(t, 1000, map[string]int{"d1": 30})
 	l.serve(t, l.c.Nodes[1])
 	l.stopped(t, l.c.Nodes[1].SignalRsyncd, l.c.Nodes[1].RsyncAddr())
 }
@@ -163,5 +152,4 @@ func (l *lab) breaksOff(t *testing.T, peer *cluster.Node, proxy *sick.Proxy) {
 		t.Error("the log does not name the peer that broke off")
 	}
 	r.end(t)
-	l.nothingLost(t)
 }

@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -69,14 +68,8 @@ func (r *Replicator) Signal(s syscall.Signal) error {
 	return nil
 }
 
-// Printed is the end of what the replicator wrote to its standard output and error.
-func (r *Replicator) Printed() string {
-	out, err := os.ReadFile(r.proc.output)
-	if err != nil {
-		return err.Error()
-	}
-	return string(lastBytes(out, 200_000))
-}
+// Output is the file of what the replicator writes to its standard output and error.
+func (r *Replicator) Output() string { return r.proc.output }
 
 // Stop ends the replicator by SIGTERM, which must be a good end.
 func (r *Replicator) Stop() error {
