@@ -101,7 +101,7 @@ func (l *lab) lay(t *testing.T, size int, demand map[string]int) {
 	_, err := l.c.Write(deadline(t), &l.history, ops, others...)
 	must(t, err)
 	for _, d := range l.xfs {
-		must(t, d.Sync(deadline(t)))
+		must(t, d.Sync())
 	}
 }
 

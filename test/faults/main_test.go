@@ -12,7 +12,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	code := sick.Main(m, "/usr/bin/swift-object-server", "/usr/bin/python3", "/usr/bin/rsync", "unshare", "sync")
+	code := sick.Main(m, "/usr/bin/swift-object-server", "/usr/bin/python3", "/usr/bin/rsync", "unshare")
 	if buildDir != "" {
 		os.RemoveAll(buildDir)
 	}

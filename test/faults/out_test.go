@@ -28,7 +28,7 @@ func (l *lab) dies(t *testing.T) {
 // works again: nobody has to tell the daemon.
 func (l *lab) fails(t *testing.T) {
 	l.course(t, illness{
-		disk: fuseDisk, method: "ssync", state: "failing",
+		disk: fuseDisk, method: "ssync", state: "failing", stay: true,
 		fall: func(context.Context) error { return l.fuse.Fail() },
 		heal: func(context.Context) error { return l.fuse.Recover() },
 	})
@@ -36,9 +36,15 @@ func (l *lab) fails(t *testing.T) {
 
 // A frozen disk can be read, but whatever writes to it hangs in the kernel: only a
 // probe that writes finds out. The threads that hang cannot be ended; the daemon can.
-func (l *lab) freezes(t *testing.T, method string) {
+func (l *lab) freezes(t *testing.T) {
 	d := l.xfs["d5"]
-	l.course(t, illness{disk: "d5", method: method, fall: d.Freeze, state: "stalled", heal: d.Thaw})
+	l.course(t, illness{disk: "d5", method: "rsync", fall: d.Freeze, state: "stalled", heal: d.Thaw})
+}
+
+// The same over ssync, where it is not an rsync but the daemon that reads the disk.
+func (l *lab) freezesOverSsync(t *testing.T) {
+	d := l.xfs["d5"]
+	l.course(t, illness{disk: "d5", method: "ssync", fall: d.Freeze, state: "stalled", heal: d.Thaw, stay: true})
 }
 
 // A disk that answers nothing at all holds whoever asks it: the daemon's calls and its
@@ -55,7 +61,7 @@ func (l *lab) hangs(t *testing.T) {
 // files is mounted in its place.
 func (l *lab) hangsForEver(t *testing.T) {
 	l.course(t, illness{
-		disk: fuseDisk, method: "ssync", state: "stalled",
+		disk: fuseDisk, method: "ssync", state: "stalled", stay: true,
 		fall: func(context.Context) error { return l.fuse.Hang() },
 		heal: func(ctx context.Context) error {
 			if err := l.fuse.Close(ctx); err != nil {

@@ -11,14 +11,14 @@ import (
 	"understudy/test/interop/cluster"
 )
 
-// TestPeers has four nodes of one disk. In each of its tests one of the other nodes is
-// silent, or breaks off, while the daemon on the first works for all.
+// TestPeers has three nodes of one disk. In each of its tests one of the other two is
+// silent, or breaks off, while the daemon on the first works for both.
 func TestPeers(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, cluster.Spec{Nodes: 4, Devices: 1})
+	l := newLab(t, cluster.Spec{Nodes: 3, Devices: 1})
 	ctx := deadline(t)
-	must(t, l.c.Start(ctx, l.c.Nodes[0], l.c.Nodes[2])) // the second comes when it is needed
-	cut := l.c.Nodes[3]
+	must(t, l.c.Start(ctx, l.node)) // the second comes when it is needed
+	cut := l.c.Nodes[2]
 	must(t, cut.StartBehind(ctx))
 	proxy, err := sick.NewProxy(cut.Addr(), cut.BehindAddr())
 	must(t, err)
@@ -37,14 +37,14 @@ type silence struct {
 	end   func(*testing.T)    // it answers again
 }
 
-// silent is the course of a silence that has begun. The objects of all other peers
+// silent is the course of a silence that has begun. The objects of the other peer
 // arrive, the pass ends, recon names the silent peer among the failures. The peer has
 // been asked a few times, not once for every partition. When it answers again its
 // objects arrive in a later pass.
 func (l *lab) silent(t *testing.T, s silence) {
 	t.Helper()
 	r := l.start(t, "rsync")
-	r.awaitWork(t, "the other peers' objects arrive", func(_ object, d cluster.Device) bool { return d.IP != s.peer.IP })
+	r.awaitWork(t, "the other peer's objects arrive", func(_ object, d cluster.Device) bool { return d.IP != s.peer.IP })
 	r.awaitState(t, "d1", "through its pass", func(s cluster.DeviceState) bool { return s.Complete != nil })
 	asked, err := s.asked()
 	must(t, err)
@@ -78,7 +78,7 @@ func (l *lab) serve(t *testing.T, n *cluster.Node) {
 // stuck. Then it is replaced by one that works.
 func (l *lab) saysNothing(t *testing.T) {
 	l.begin()
-	l.lay(t, 1000, map[string]int{"d1": 30})
+	l.lay(t, 1000, map[string]int{"d1": 24})
 	peer := l.c.Nodes[1]
 	mute, err := sick.NewMute(peer.Addr())
 	must(t, err)
@@ -97,7 +97,7 @@ func (l *lab) saysNothing(t *testing.T) {
 // kernel still takes connections.
 func (l *lab) serverStopped(t *testing.T) {
 	l.begin()
-	l.lay(t, 1000, map[string]int{"d1": 30})
+	l.lay(t, 1000, map[string]int{"d1": 24})
 	l.serve(t, l.c.Nodes[1])
 	l.stopped(t, l.c.Nodes[1].SignalServer, l.c.Nodes[1].Addr())
 }
@@ -106,7 +106,7 @@ func (l *lab) serverStopped(t *testing.T) {
 // it has, and cannot be given what it lacks.
 func (l *lab) rsyncdStopped(t *testing.T) {
 	l.begin()
-	l.lay(t, 1000, map[string]int{"d1": 30})
+	l.lay(t, 1000, map[string]int{"d1": 24})
 	l.serve(t, l.c.Nodes[1])
 	l.stopped(t, l.c.Nodes[1].SignalRsyncd, l.c.Nodes[1].RsyncAddr())
 }
@@ -127,7 +127,7 @@ func (l *lab) stopped(t *testing.T, signal func(syscall.Signal) error, addr stri
 func (l *lab) breaksOff(t *testing.T, peer *cluster.Node, proxy *sick.Proxy) {
 	const size = 2 << 20
 	l.begin()
-	l.lay(t, size, map[string]int{"d1": 8})
+	l.lay(t, size, map[string]int{"d1": 6})
 	proxy.Cut(2, size/2)
 	partial := func() string {
 		for _, o := range l.objects {

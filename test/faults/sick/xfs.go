@@ -62,7 +62,17 @@ func (d *XFS) Unmount(ctx context.Context) error {
 }
 
 // Sync writes all that is cached to the disk.
-func (d *XFS) Sync(ctx context.Context) error { return command(ctx, "sync", "--file-system", d.Path) }
+func (d *XFS) Sync() error {
+	root, err := os.Open(d.Path)
+	if err != nil {
+		return fmt.Errorf("sync disk: %w", err)
+	}
+	defer root.Close()
+	if err := unix.Syncfs(int(root.Fd())); err != nil {
+		return fmt.Errorf("sync disk %s: %w", d.Path, err)
+	}
+	return nil
+}
 
 // Die shuts the file system down, as it does itself when its log cannot be written:
 // every call fails with EIO until the disk is unmounted and mounted again.

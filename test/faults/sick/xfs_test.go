@@ -19,7 +19,7 @@ func TestDeadDisk(t *testing.T) {
 	d := newXFS(t)
 	file := filepath.Join(d.Path, "file")
 	put(t, file, "text")
-	must(t, d.Sync(soon(t)))
+	must(t, d.Sync())
 	must(t, d.Die(soon(t)))
 	if _, err := os.Lstat(d.Path); !errors.Is(err, unix.EIO) {
 		t.Errorf("lstat of the root: %v", err)
