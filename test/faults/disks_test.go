@@ -86,8 +86,8 @@ type illness struct {
 }
 
 // course is the course of an illness. The disk falls ill when some of its objects
-// have gone to the peers and some have not. Recon names it, the objects of all other
-// disks arrive, SIGTERM ends the daemon well. A second daemon, started on the ill disk,
+// have gone to the peers and some have not. Recon and log name it, the objects of all
+// other disks arrive, SIGTERM ends the daemon well. A second daemon, started on the ill disk,
 // sees it too; when the disk is healed it comes back by itself and the rest of its
 // objects arrives.
 func (l *lab) course(t *testing.T, i illness) {
@@ -108,6 +108,7 @@ func (l *lab) course(t *testing.T, i illness) {
 	}
 	ill := func(s cluster.DeviceState) bool { return s.State == i.state && s.Why != "" }
 	r.awaitState(t, i.disk, i.state, ill)
+	r.awaitLogged(t, "device out of service", "device="+i.disk, "state="+i.state)
 	r.awaitWork(t, "the other disks' objects arrive", notOf(i.disk))
 	l.watch(t, i)
 	first, hanging := r, false
@@ -122,6 +123,7 @@ func (l *lab) course(t *testing.T, i illness) {
 		first.wantGood(t)
 	}
 	r.awaitState(t, i.disk, "in service", inService)
+	r.awaitLogged(t, "device is back in service", "device="+i.disk, "state="+i.state)
 	r.awaitWork(t, "the rest arrives", nil)
 	r.end(t)
 }

@@ -40,6 +40,8 @@ func (l *lab) isFull(t *testing.T) {
 	must(t, d.Free())
 	full = false
 	r.awaitState(t, "d6", "fine", inService)
+	r.awaitLogged(t, "disk is full", "device=d6")
+	r.awaitLogged(t, "disk is fine again", "device=d6")
 	r.end(t)
 }
 
@@ -87,6 +89,8 @@ func (l *lab) isReadOnly(t *testing.T) {
 	r.awaitState(t, "d7", "read-only", readOnly)
 	must(t, d.Writable())
 	r.awaitState(t, "d7", "fine", inService)
+	r.awaitLogged(t, "disk is read-only", "device=d7")
+	r.awaitLogged(t, "disk is fine again", "device=d7")
 	l.begin()
 	l.lay(t, 3000, map[string]int{"d7": 1})
 	r.awaitWork(t, "a new object arrives", nil)

@@ -61,12 +61,11 @@ func Main(m *testing.M, needs ...string) int {
 	return m.Run()
 }
 
-// enter runs this binary again inside. It waits for the end whatever the signals, and
-// then thaws what was left frozen: a process that waits for a frozen disk cannot be
+// enter runs this binary again inside and passes on the signals that it gets. After the
+// end it thaws what was left frozen: a process that waits for a frozen disk cannot be
 // killed, and would hold the namespace for ever.
 func enter() int {
 	runtime.LockOSThread() // the parent-death signal is about the thread
-	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT)
 	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
 	cmd.Env = append(os.Environ(), inside+"=1")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
@@ -81,15 +80,7 @@ func enter() int {
 		return 1
 	}
 	defer namespace.Close()
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	select {
-	case err = <-ended:
-	case <-died(cmd.Process.Pid):
-		thaw(namespace)
-		err = <-ended
-	}
-	thaw(namespace)
+	err = wait(cmd, namespace)
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		fmt.Fprintf(os.Stderr, "wait for the tests: %v\n", err)
@@ -99,6 +90,27 @@ func enter() int {
 		return code
 	}
 	return 1
+}
+
+// wait waits for the tests, and thaws as soon as nobody is left who would.
+func wait(cmd *exec.Cmd, namespace *os.File) error {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT)
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	dead := died(cmd.Process.Pid)
+	for {
+		select {
+		case s := <-signals:
+			_ = cmd.Process.Signal(s) // it may have ended
+		case <-dead:
+			thaw(namespace)
+			dead = nil
+		case err := <-ended:
+			thaw(namespace)
+			return err
+		}
+	}
 }
 
 // died is closed when a process has ended but for threads that hang in the kernel:
