@@ -102,7 +102,7 @@ func (e *Engine) options(cfg *config.Config, view *messages.View, ips []string) 
 		ProbeInterval: cfg.ProbeInterval, ProbeTimeout: cfg.ProbeTimeout, ErrorLimit: cfg.DeviceErrorLimit,
 		HandoffDelete: handoffDelete(cfg, view, e.log), HandoffsFirst: cfg.HandoffsFirst, HandoffSettle: cfg.HandoffSettle,
 		CheckRemote: cfg.SyncMethod == "ssync",
-		Once:        e.settings.Once, PerDisk: cfg.ReplicatorWorkers > 0, Only: e.settings.Only, IPs: ips, Port: ringPort(cfg), Ready: e.settings.Ready,
+		Once:        e.settings.Once, PerDisk: cfg.ReplicatorWorkers > 0, Only: e.settings.Only, IPs: ips, Port: ringPort(cfg), Ready: e.stands,
 	}
 }
 
