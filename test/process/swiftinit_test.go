@@ -212,7 +212,12 @@ func TestSwiftInitAfterKill(t *testing.T) {
 	in.want(0, "no_wait", nil, "Starting object-replicator...("+oneConf+")\n")
 	pid = in.pid("object-replicator.pid")
 	logged(t, in.c.Nodes[0], fmt.Sprintf("Starting %d", pid))
-	logged(t, in.c.Nodes[0], "Starting object replication pass.") // it leads its session by now
+	await(t, patience, func() string { // swift-init kills the group that it leads
+		if group, err := unix.Getpgid(pid); err != nil || group != pid {
+			return fmt.Sprintf("%d leads no process group: it is in %d, %v", pid, group, err)
+		}
+		return ""
+	})
 	if err := unix.Kill(pid, unix.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
