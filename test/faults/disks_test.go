@@ -123,7 +123,7 @@ func (l *lab) course(t *testing.T, i illness) {
 		first.wantGood(t)
 	}
 	r.awaitState(t, i.disk, "in service", inService)
-	r.awaitLogged(t, "device is back in service", "device="+i.disk, "state="+i.state)
+	r.awaitLogged(t, "device is back in service", "device="+i.disk)
 	r.awaitWork(t, "the rest arrives", nil)
 	r.end(t)
 }
