@@ -63,7 +63,8 @@ func (e *Engine) assemble(cfg *config.Config) (*parts, error) {
 		ConnTimeout: cfg.ConnTimeout, HTTPTimeout: cfg.HTTPTimeout,
 		UserAgent: "object-replicator " + strconv.Itoa(os.Getpid()),
 	})
-	p.closers = append(p.closers, p.peers.Close)
+	// A thread that hangs keeps the process and its files: locks must not wait for it.
+	p.closers = append(p.closers, p.peers.Close, func() { disks.ReleaseLocks() })
 	silent := breaker.New(breaker.Config{Clock: wallClock{}, Rand: globalRand{}, Log: e.log})
 	transport, err := p.transport(cfg, disks, e.log)
 	if err != nil {
