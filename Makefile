@@ -3,7 +3,7 @@ GO       ?= go
 FUZZTIME ?= 20s
 BENCH    ?= -out docs/benchmarks.md
 
-.PHONY: build test tools lint unit interop process faults bench fuzz soak demo
+.PHONY: build test tools lint unit interop process faults bench fuzz soak soak-daemon demo
 
 build:
 	$(GO) build -o bin/ ./cmd/...
@@ -53,6 +53,12 @@ fuzz:
 SEEDS ?= 1000
 soak: tools
 	$(GO) run ./test/soak -seeds $(SEEDS)
+
+# The daemon for half an hour, on disks and beside peers that fall ill, under operators
+# who kill, reload and change rings. DAEMON="-minutes 5 -seed 1" says otherwise.
+DAEMON ?= -minutes 30
+soak-daemon: tools
+	$(GO) run ./test/soakdaemon $(DAEMON)
 
 # Four nodes in one process lose a disk and get it back. Needs Go and rsync only.
 demo:

@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
-	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -38,11 +37,14 @@ func missing(needs []string) []string {
 	return lacks
 }
 
+// Tests are what runs inside: a *testing.M, or whatever a program makes of it.
+type Tests interface{ Run() int }
+
 // Main runs the tests of a binary in a mount namespace of their own and returns the
 // exit status. Mounts that are made in it reach the namespaces of its children that
 // are slaves of it, and nobody else's. A machine that lacks something for the disks, or
 // one of the programs that the tests need, fails them: they never pass by skipping.
-func Main(m *testing.M, needs ...string) int {
+func Main(m Tests, needs ...string) int {
 	if job := os.Getenv(serving); job != "" {
 		return serve(job)
 	}

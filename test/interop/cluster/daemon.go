@@ -95,13 +95,14 @@ func (r *Replicator) Wait(ctx context.Context) error {
 	return nil
 }
 
+func (r *Replicator) forget() { r.node.cluster.forget(r.proc) }
+
 // forget takes an ended process off the list of those to stop: its number may be
 // another's by then.
-func (r *Replicator) forget() {
-	c := r.node.cluster
+func (c *Cluster) forget(ended *process) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.live = slices.DeleteFunc(c.live, func(p *process) bool { return p == r.proc })
+	c.live = slices.DeleteFunc(c.live, func(p *process) bool { return p == ended })
 }
 
 // Logged are the lines of this node's replicators since this one was started.

@@ -88,6 +88,32 @@ def make_rings(request):
         builder.get_ring().save(spec['path'])
 
 
+def reweight_ring(request):
+    """Change a ring as an operator does: the builder stays beside it, and each
+    rebalance moves one replica of a partition at the most."""
+    name = request['builder']
+    builder = (RingBuilder.load(name) if os.path.exists(name) else
+               RingBuilder(request['part_power'], request['replicas'], 1))
+    here = {(d['ip'], d['device']): d for d in builder.devs if d}
+    wanted = {(d['ip'], d['device']): d for d in request['devices']}
+    for place, dev in here.items():
+        if place not in wanted:
+            builder.remove_dev(dev['id'])
+    for place, dev in sorted(wanted.items()):
+        if place in here:
+            builder.set_dev_weight(here[place]['id'], dev['weight'])
+        else:
+            builder.add_dev({
+                'region': 1, 'zone': dev['zone'], 'weight': dev['weight'],
+                'ip': dev['ip'], 'port': dev['port'], 'meta': '',
+                'replication_ip': dev['ip'], 'replication_port': dev['port'],
+                'device': dev['device']})
+    builder.pretend_min_part_hours_passed()
+    builder.rebalance(seed=request['seed'])
+    builder.save(name)
+    builder.get_ring().save(request['path'])
+
+
 def body_of(seed, size):
     """Bytes that can be told apart and that a reader can compute by itself."""
     block = hashlib.sha256(str(seed).encode()).digest()
@@ -347,13 +373,13 @@ def primaries(request):
             for part in range(ring.partition_count)]
 
 
-COMMANDS = {'rings': make_rings, 'write': write, 'scan': scan, 'read': read,
+COMMANDS = {'rings': make_rings, 'reweight': reweight_ring, 'write': write, 'scan': scan, 'read': read,
             'primaries': primaries}
 
 
 def main(commands):
     name = sys.argv[1]
-    if name != 'rings':
+    if name not in ('rings', 'reweight'):
         user = pwd.getpwnam('swift')
         os.setgroups([])
         os.setgid(user.pw_gid)

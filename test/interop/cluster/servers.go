@@ -47,6 +47,16 @@ func (c *Cluster) Stop() {
 // StopRsyncd ends the node's rsync daemon only.
 func (n *Node) StopRsyncd() { n.rsyncd.stop() }
 
+// RestartServer ends the node's object server and starts it again.
+func (n *Node) RestartServer(ctx context.Context) error {
+	n.server.stop()
+	n.cluster.forget(n.server)
+	if err := n.startServer(); err != nil {
+		return err
+	}
+	return n.server.await(ctx, n.Addr())
+}
+
 // SignalServer sends a signal to all processes of the node's object server.
 func (n *Node) SignalServer(s syscall.Signal) error { return n.server.signal(s) }
 
