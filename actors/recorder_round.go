@@ -59,8 +59,9 @@ func (r *Recorder) port() string {
 // newest rings when it begins, so that what has moved is planned anew and the
 // rest goes on.
 func (r *Recorder) ringsChanged(m *messages.RingsChanged) {
+	changed := m.View.Differs(r.view)
 	r.view = m.View
-	if r.round != nil {
+	if r.round != nil && changed {
 		inSwiftsWords(r.log.Info()).Msg("Ring change detected. Aborting current replication pass.")
 	}
 }

@@ -135,3 +135,36 @@ func TestLateListingReachesNobody(t *testing.T) {
 		}
 	})
 }
+
+// A ring file that is of no use is told as soon as it is seen, not at the next pass,
+// and changes nothing: no ring has changed. That it is of use again is told, too.
+func TestUnusableRingIsTold(t *testing.T) {
+	inWorld(t, everywhere(4), func(w *world) {
+		w.opts.Once, w.opts.Interval = false, time.Hour
+		show := func(v *messages.View) {
+			w.mu.Lock()
+			w.polled = v
+			w.mu.Unlock()
+			time.Sleep(w.opts.RingCheckInterval + time.Second)
+		}
+		w.start()
+		time.Sleep(time.Second)
+		bad := *w.view
+		bad.Version, bad.Policies = 2, []messages.PolicyRing{w.view.Policies[0]}
+		bad.Policies[0].Err = fmt.Errorf("read ring object.ring.gz: noise")
+		show(&bad)
+		w.mustLog(`"error":"read ring object.ring.gz: noise","policy":0,"message":"ring file cannot be used, the earlier one is kept"`)
+		good := *w.view
+		good.Version = 3
+		show(&good)
+		w.mustLog("ring file can be used again")
+		for _, line := range []string{"rings changed", "Ring change detected"} {
+			if strings.Contains(w.logged(), line) {
+				t.Errorf("the log says %q\n%s", line, w.logged())
+			}
+		}
+		other := view(4, everywhere(4))
+		show(other)
+		w.mustLog("rings changed")
+	})
+}

@@ -134,15 +134,35 @@ func (s *Supervisor) dismiss(c actor.Context, name string) {
 	s.log.Info().Str("device", name).Msg("device left the ring")
 }
 
+// ringsChanged follows a new view of the rings. One that differs only in what is the
+// matter with a file is told, and changes nothing.
 func (s *Supervisor) ringsChanged(c actor.Context, m *messages.RingsChanged) {
+	before := s.view
 	s.view = m.View
-	s.log.Info().Uint64("version", m.View.Version).Msg("rings changed: jobs take their roles from the new ones")
+	s.tellRings(before)
 	c.Request(s.wiring.Recorder, m)
 	s.settle(c)
 	for _, pid := range s.devices {
 		if pid != nil {
 			c.Request(pid, m)
 		}
+	}
+}
+
+// tellRings logs which ring files have become of no use or of use again, and whether
+// any ring in use is another than before.
+func (s *Supervisor) tellRings(before *messages.View) {
+	for _, p := range s.view.Policies {
+		was := before.Policy(p.Policy.Index)
+		switch {
+		case p.Err != nil && (was.Err == nil || was.Err.Error() != p.Err.Error()):
+			s.log.Error().Err(p.Err).Int("policy", p.Policy.Index).Msg("ring file cannot be used, the earlier one is kept")
+		case p.Err == nil && was.Err != nil:
+			s.log.Warn().Int("policy", p.Policy.Index).Msg("ring file can be used again")
+		}
+	}
+	if s.view.Differs(before) {
+		s.log.Info().Uint64("version", s.view.Version).Msg("rings changed: jobs take their roles from the new ones")
 	}
 }
 

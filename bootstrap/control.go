@@ -62,7 +62,10 @@ func (e *Engine) ask(ctx context.Context, question any) (any, error) {
 // read anew, without dropping what is at work. An error leaves all as it was. What
 // belongs to the process (user, log, priorities) does not change.
 func (e *Engine) Reload(cfg *config.Config) error {
-	next, err := e.assemble(cfg)
+	e.mu.Lock()
+	running := e.parts
+	e.mu.Unlock()
+	next, err := e.assemble(cfg, running)
 	if err != nil {
 		return err
 	}

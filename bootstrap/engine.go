@@ -53,7 +53,7 @@ type Engine struct {
 // another policy's is reported at every pass and picked up once it can be read.
 func New(s Settings) (*Engine, error) {
 	e := &Engine{settings: s, log: s.Log, crew: newCrew()}
-	parts, err := e.assemble(s.Config)
+	parts, err := e.assemble(s.Config, nil)
 	if err != nil {
 		e.crew.Close()
 		return nil, err

@@ -27,11 +27,12 @@ import (
 
 // parts are what an engine is made of by one configuration.
 type parts struct {
-	deps    actors.Deps
-	opts    actors.Options
-	view    *messages.View // the rings at first sight
-	peers   *replicate.Client
-	closers []func()
+	deps      actors.Deps
+	opts      actors.Options
+	view      *messages.View // the rings at first sight
+	placement *Placement
+	peers     *replicate.Client
+	closers   []func()
 }
 
 // retire makes parts that others have taken the place of let go of what they keep
@@ -44,17 +45,22 @@ func (p *parts) close() {
 	}
 }
 
-// assemble makes the parts that a configuration asks for and reads the rings.
-func (e *Engine) assemble(cfg *config.Config) (*parts, error) {
-	placement := NewPlacement(PlacementConfig{
+// assemble makes the parts that a configuration asks for and reads the rings, with
+// the reader of those that are in use, if it does. before may be nil.
+func (e *Engine) assemble(cfg *config.Config, before *parts) (*parts, error) {
+	places := PlacementConfig{
 		SwiftDir: cfg.SwiftDir, Policies: replicated(cfg.Swift.Policies, e.log), RingIP: cfg.RingIP, BindIP: cfg.BindIP,
 		BindPort: cfg.BindPort, ServersPerPort: cfg.ServersPerPort, Log: e.log,
-	})
+	}
+	placement := NewPlacement(places)
+	if before != nil && before.placement.serves(places) {
+		placement = before.placement
+	}
 	ips, err := ring.MyIPs(cfg.RingIP)
 	if err != nil {
 		return nil, fmt.Errorf("find the addresses of this node: %w", err)
 	}
-	p := &parts{}
+	p := &parts{placement: placement}
 	if p.view, err = firstView(placement); err != nil {
 		return nil, err
 	}

@@ -67,6 +67,12 @@ func NewPlacement(config PlacementConfig) *Placement {
 	return p
 }
 
+// serves tells whether the rings that another configuration asks for are these.
+func (p *Placement) serves(c PlacementConfig) bool {
+	return p.config.SwiftDir == c.SwiftDir && p.config.RingIP == c.RingIP && p.config.BindIP == c.BindIP &&
+		p.config.BindPort == c.BindPort && p.config.ServersPerPort == c.ServersPerPort && slices.Equal(p.config.Policies, c.Policies)
+}
+
 // RingPath is the ring file of a policy. Swift: common/storage_policy ring_name.
 func RingPath(swiftDir string, policy int) string {
 	name := "object"

@@ -98,15 +98,30 @@ type View struct {
 	Policies []PolicyRing
 }
 
-// Find returns the ring of a policy, or nil.
-func (v *View) Find(policy int) Ring {
-	if v == nil {
-		return nil
-	}
-	for _, p := range v.Policies {
-		if p.Policy.Index == policy {
-			return p.Ring
+// Policy returns what is known of a policy's ring; the zero value if nothing is.
+func (v *View) Policy(index int) PolicyRing {
+	if v != nil {
+		for _, p := range v.Policies {
+			if p.Policy.Index == index {
+				return p
+			}
 		}
 	}
-	return nil
+	return PolicyRing{}
 }
+
+// Differs tells whether any ring in use is another one than in an earlier view.
+func (v *View) Differs(before *View) bool {
+	if before == nil || len(v.Policies) != len(before.Policies) {
+		return true
+	}
+	for _, p := range v.Policies {
+		if before.Policy(p.Policy.Index).Ring != p.Ring {
+			return true
+		}
+	}
+	return false
+}
+
+// Find returns the ring of a policy, or nil.
+func (v *View) Find(policy int) Ring { return v.Policy(policy).Ring }
