@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"understudy/test/bench/hang"
+	"understudy/test/bench/node"
+	"understudy/test/interop/cluster"
+)
+
+const (
+	hangGoal = 1.1
+	sick     = 0 // the disk that hangs
+)
+
+// measureHang is B10.
+func measureHang(ctx context.Context, o options, ours cluster.Program) (_ entry, err error) {
+	spec := node.Spec{Base: o.base, Disks: 60, Partitions: 2000, Cached: true, Options: map[string]string{"interval": "3600"}}
+	limit := 3 * time.Minute
+	if o.smoke {
+		spec.Disks, spec.Partitions, limit = 6, 200, 5*time.Second
+	}
+	say("B10: filling %d × %d partitions", spec.Disks, spec.Partitions)
+	n, err := node.New(spec)
+	if err != nil {
+		return entry{}, err
+	}
+	defer func() { err = errors.Join(err, n.Close()) }()
+	w, err := newWard(n, spec.Disks)
+	if err != nil {
+		return entry{}, err
+	}
+	defer func() { err = errors.Join(err, w.mount.Close()) }()
+	fine, hung, err := w.both(ctx, o, ours)
+	if err != nil {
+		return entry{}, fmt.Errorf("ours: %w", err)
+	}
+	stuck, err := w.stock(ctx, limit)
+	if err != nil {
+		return entry{}, fmt.Errorf("stock: %w", err)
+	}
+	p := pairs{theirs: fine, ours: hung}
+	return entry{
+		Table: "hang",
+		Rows: [][]string{
+			{"ours", strconv.Itoa(len(fine)), seconds(fine, wall), seconds(hung, wall), p.ratio(wall), p.atMost(hangGoal, wall)},
+			{"Swift", "1", "–", stuck, "–", "–"},
+		},
+		Below: []string{fmt.Sprintf("%d disks with %d partitions each; the disk hangs when a quarter of its own have been asked about.",
+			spec.Disks, spec.Partitions)},
+		Goals:   []goal{p.goal("wall", hangGoal, wall)},
+		Samples: map[string][]float64{"no hang, s": inSeconds(fine, wall), "one disk hangs, s": inSeconds(hung, wall)},
+	}, nil
+}
+
+// ward is a node of which one disk can hang. It counts what the peers are asked.
+type ward struct {
+	n       *node.Node
+	disks   int
+	mount   *hang.Mount
+	owner   []uint16 // of each partition of the ring: its disk
+	asked   []atomic.Int64
+	healthy atomic.Int64 // requests about partitions of the other disks
+}
+
+func newWard(n *node.Node, disks int) (*ward, error) {
+	w := &ward{n: n, disks: disks, asked: make([]atomic.Int64, disks)}
+	for disk := range disks {
+		for _, part := range n.Partitions(disk) {
+			if int(part) >= len(w.owner) {
+				w.owner = append(w.owner, make([]uint16, int(part)+1-len(w.owner))...)
+			}
+			w.owner[part] = uint16(disk)
+		}
+	}
+	target := n.Disk(sick)
+	source := filepath.Join(n.Root, "sick")
+	if err := os.Rename(target, source); err != nil {
+		return nil, fmt.Errorf("make a sick disk: %w", err)
+	}
+	if err := os.Mkdir(target, 0o755); err != nil {
+		return nil, fmt.Errorf("make a sick disk: %w", err)
+	}
+	var err error
+	w.mount, err = hang.New(source, target)
+	return w, err
+}
+
+// watch counts from here on. With ill, the disk hangs when a quarter of its partitions
+// have been asked about.
+func (w *ward) watch(ill bool) {
+	for i := range w.asked {
+		w.asked[i].Store(0)
+	}
+	w.healthy.Store(0)
+	quarter := int64(2 * len(w.n.Partitions(sick)) / 4)
+	w.n.Peers.Reset(func(part uint32) {
+		disk := w.owner[part]
+		count := w.asked[disk].Add(1)
+		switch {
+		case disk != sick:
+			w.healthy.Add(1)
+		case ill && count == quarter:
+			w.mount.Hang()
+		}
+	})
+}
+
+// goal is how many requests there are about partitions of the other disks.
+func (w *ward) all() int64 { return int64(2 * (w.n.Total() - len(w.n.Partitions(sick)))) }
+
+// both measures our passes without and with a hang, in turn. The first of each only
+// warms up.
+func (w *ward) both(ctx context.Context, o options, ours cluster.Program) (fine, hung []sample, err error) {
+	order := []bool{false, true}
+	for i := range min(o.runs, 5) + 1 {
+		slices.Reverse(order)
+		for _, ill := range order {
+			s, err := w.ours(ctx, ours, ill)
+			if err != nil {
+				return nil, nil, err
+			}
+			say("B10: run %d, hang %v: %.2f s", i, ill, s.wall.Seconds())
+			switch {
+			case i == 0:
+			case ill:
+				hung = append(hung, s)
+			default:
+				fine = append(fine, s)
+			}
+		}
+	}
+	return fine, hung, nil
+}
+
+// ours runs our daemon until the peers have been asked about everything on the other
+// disks. With a hang, the daemon must say that it has noticed.
+func (w *ward) ours(ctx context.Context, ours cluster.Program, ill bool) (_ sample, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	defer cancel()
+	w.watch(ill)
+	run, err := w.n.Start(ours.Path, map[string]string{"probe_interval": "1", "probe_timeout": "2"})
+	if err != nil {
+		return sample{}, err
+	}
+	defer func() {
+		w.mount.Resume()
+		err = errors.Join(err, run.Kill())
+	}()
+	err = run.Await(ctx, "the pass of the other disks", func() (bool, error) { return w.healthy.Load() >= w.all(), nil })
+	if err != nil {
+		return sample{}, fmt.Errorf("%w (%d of %d requests)", err, w.healthy.Load(), w.all())
+	}
+	took := time.Since(run.Begun)
+	if ill {
+		err = run.Await(ctx, "the state of the disk that hangs", func() (bool, error) {
+			var devices map[string]struct {
+				State string `json:"state"`
+			}
+			_, err := w.n.Recon("understudy_devices", &devices)
+			return devices["d1"].State == "stalled", err
+		})
+	}
+	return sample{wall: took}, err
+}
+
+// stock runs Swift's daemon until nothing has been asked for as long as limit, and
+// tells how far it came.
+func (w *ward) stock(ctx context.Context, limit time.Duration) (_ string, err error) {
+	w.watch(true)
+	run, err := w.n.Start(cluster.Stock.Path, nil)
+	if err != nil {
+		return "", err
+	}
+	defer func() {
+		w.mount.Resume()
+		err = errors.Join(err, run.Kill())
+	}()
+	last, since := int64(0), time.Now()
+	err = run.Await(ctx, "the end of Swift's pass", func() (bool, error) {
+		if n := w.healthy.Load(); n != last {
+			last, since = n, time.Now()
+		}
+		return last >= w.all() || time.Since(since) >= limit, nil
+	})
+	if err != nil {
+		return "", err
+	}
+	took := since.Sub(run.Begun)
+	say("B10: stock: %d of %d requests after %.1f s", last, w.all(), took.Seconds())
+	if last >= w.all() {
+		return fmt.Sprintf("%.2f s", took.Seconds()), nil
+	}
+	return fmt.Sprintf("did not finish in %.0f s: %.0f %% of the other disks' partitions after %.0f s, then nothing",
+		time.Since(run.Begun).Seconds(), 100*float64(last)/float64(w.all()), took.Seconds()), nil
+}
