@@ -79,7 +79,9 @@ func firstJobs(ctx context.Context, n *node.Node, ours cluster.Program, runs int
 func firstJob(ctx context.Context, n *node.Node, program cluster.Program, options map[string]string) (_ time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
-	n.Peers.Reset(nil)
+	if err := n.Peers.Reset(nil); err != nil {
+		return 0, err
+	}
 	run, err := n.Start(program.Path, options)
 	if err != nil {
 		return 0, err

@@ -22,17 +22,6 @@ type size struct{ disks, partitions, runs int } // partitions of each disk
 
 func (s size) total() int { return s.disks * s.partitions }
 
-func sizes(o options) []size {
-	if o.smoke {
-		return []size{{5, 200, 1}, {5, 400, 1}}
-	}
-	all := []size{{60, 167, o.runs}, {60, 1667, min(o.runs, 3)}}
-	if o.full {
-		all = append(all, size{60, 16667, 1})
-	}
-	return all
-}
-
 // grown are the runs over one tree.
 type grown struct {
 	size
@@ -42,9 +31,23 @@ type grown struct {
 	threads int
 }
 
-// measureGrowth is B9. The trees stand side by side and the runs over them are mixed,
-// so that the load of the machine is the same for all.
-func measureGrowth(ctx context.Context, o options, ours cluster.Program) (_ entry, err error) {
+// measureGrowth is B9.
+func measureGrowth(ctx context.Context, o options, ours cluster.Program) (entry, error) {
+	if o.smoke {
+		return growth(ctx, o, ours, size{5, 200, 1}, size{5, 400, 1})
+	}
+	return growth(ctx, o, ours, size{60, 167, o.runs}, size{60, 1667, min(o.runs, 5)})
+}
+
+// measureMillion is B9 at its largest, with the smallest once more beside it.
+func measureMillion(ctx context.Context, o options, ours cluster.Program) (entry, error) {
+	return growth(ctx, o, ours, size{60, 167, o.runs}, size{60, 16667, min(o.runs, 2)})
+}
+
+// growth compares the passes over trees of several sizes, the smallest first. The trees
+// stand side by side and the runs over them are mixed, so that the load of the machine
+// is the same for all.
+func growth(ctx context.Context, o options, ours cluster.Program, sizes ...size) (_ entry, err error) {
 	var all []*grown
 	var nodes []*node.Node
 	defer func() {
@@ -53,7 +56,7 @@ func measureGrowth(ctx context.Context, o options, ours cluster.Program) (_ entr
 		}
 	}()
 	rounds := 0
-	for _, s := range sizes(o) {
+	for _, s := range sizes {
 		n, err := s.fill(o)
 		if err != nil {
 			return entry{}, err
@@ -122,7 +125,9 @@ func (s size) due(round, rounds int) bool {
 
 // pass runs once over the tree, from a fresh process.
 func (g *grown) pass(ctx context.Context, n *node.Node, ours cluster.Program) error {
-	n.Peers.Reset(nil)
+	if err := n.Peers.Reset(nil); err != nil {
+		return err
+	}
 	run, err := n.Start(ours.Path, nil, "--once")
 	if err != nil {
 		return err

@@ -96,13 +96,13 @@ func newWard(n *node.Node, disks int) (*ward, error) {
 
 // watch counts from here on. With ill, the disk hangs when a quarter of its partitions
 // have been asked about.
-func (w *ward) watch(ill bool) {
+func (w *ward) watch(ill bool) error {
 	for i := range w.asked {
 		w.asked[i].Store(0)
 	}
 	w.healthy.Store(0)
 	quarter := int64(2 * len(w.n.Partitions(sick)) / 4)
-	w.n.Peers.Reset(func(part uint32) {
+	return w.n.Peers.Reset(func(part uint32) {
 		disk := w.owner[part]
 		count := w.asked[disk].Add(1)
 		switch {
@@ -114,7 +114,7 @@ func (w *ward) watch(ill bool) {
 	})
 }
 
-// goal is how many requests there are about partitions of the other disks.
+// all is how many requests there are about partitions of the other disks.
 func (w *ward) all() int64 { return int64(2 * (w.n.Total() - len(w.n.Partitions(sick)))) }
 
 // both measures our passes without and with a hang, in turn. The first of each only
@@ -146,7 +146,9 @@ func (w *ward) both(ctx context.Context, o options, ours cluster.Program) (fine,
 func (w *ward) ours(ctx context.Context, ours cluster.Program, ill bool) (_ sample, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
-	w.watch(ill)
+	if err := w.watch(ill); err != nil {
+		return sample{}, err
+	}
 	run, err := w.n.Start(ours.Path, map[string]string{"probe_interval": "1", "probe_timeout": "2"})
 	if err != nil {
 		return sample{}, err
@@ -175,7 +177,9 @@ func (w *ward) ours(ctx context.Context, ours cluster.Program, ill bool) (_ samp
 // stock runs Swift's daemon until nothing has been asked for as long as limit, and
 // tells how far it came.
 func (w *ward) stock(ctx context.Context, limit time.Duration) (_ string, err error) {
-	w.watch(true)
+	if err := w.watch(true); err != nil {
+		return "", err
+	}
 	run, err := w.n.Start(cluster.Stock.Path, nil)
 	if err != nil {
 		return "", err

@@ -54,7 +54,9 @@ func measureMemory(ctx context.Context, o options, ours cluster.Program) (_ entr
 func daemonAtRest(ctx context.Context, n *node.Node, p cluster.Program, disks int) (_ rested, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	n.Peers.Reset(nil)
+	if err := n.Peers.Reset(nil); err != nil {
+		return rested{}, err
+	}
 	run, err := n.Start(p.Path, nil)
 	if err != nil {
 		return rested{}, err

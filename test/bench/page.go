@@ -49,9 +49,6 @@ func stampOf(o options, name string) stamp {
 	if o.runs != 7 {
 		command += fmt.Sprintf(" -runs %d", o.runs)
 	}
-	if o.full && name == "B9" {
-		command += " -full"
-	}
 	if o.out != "" {
 		command += " -out " + o.out
 	}
@@ -125,8 +122,8 @@ func (p *page) save(out string) error {
 		os.WriteFile(jsonPath(out), append(text, '\n'), 0o644),
 		os.WriteFile(out, []byte(md.String()), 0o644),
 	)
-	if growth := p.find("B9"); growth != nil {
-		err = errors.Join(err, os.WriteFile(filepath.Join(filepath.Dir(out), plotName), []byte(plot(growth)), 0o644))
+	if points := p.points(); len(points) > 1 {
+		err = errors.Join(err, os.WriteFile(filepath.Join(filepath.Dir(out), plotName), []byte(plot(points)), 0o644))
 	}
 	if err != nil {
 		return fmt.Errorf("write the page: %w", err)

@@ -25,13 +25,10 @@ func (p pairs) ratios(of func(sample) time.Duration) []float64 {
 	return all
 }
 
+// ratio writes the median and the range of the ratios.
 func (p pairs) ratio(of func(sample) time.Duration) string {
-	return "**" + spread(p.ratios(of), "%.2f") + ")"
-}
-
-// spread writes the median and, in an open parenthesis, the range.
-func spread(all []float64, format string) string {
-	return fmt.Sprintf(format+"** ("+format+" to "+format, median(all), slices.Min(all), slices.Max(all))
+	all := p.ratios(of)
+	return fmt.Sprintf("**%.2f** (%.2f to %.2f)", median(all), slices.Min(all), slices.Max(all))
 }
 
 // atMost judges a ratio by a goal; 0 is none.

@@ -26,19 +26,38 @@ const (
 	panelHigh  = 180
 )
 
+// point is one size of B9.
+type point struct{ partitions, peak, cpu float64 } // MiB, µs
+
+// points are the sizes of B9 and B9-1M; what the latter has again is left out.
+func (p *page) points() []point {
+	var all []point
+	for _, name := range []string{"B9", million} {
+		e := p.find(name)
+		if e == nil {
+			continue
+		}
+		for i, n := range e.Samples[partitionsKey] {
+			if !slices.ContainsFunc(all, func(q point) bool { return q.partitions == n }) {
+				all = append(all, point{n, e.Samples[peakKey][i] / (1 << 20), e.Samples[cpuKey][i]})
+			}
+		}
+	}
+	return all
+}
+
 // plot draws memory and CPU time against the number of partitions.
-func plot(e *entry) string {
+func plot(points []point) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">
 <rect width="100%%" height="100%%" fill="white"/>
 `, plotWidth, plotHeight, plotWidth, plotHeight)
-	at := e.Samples[partitionsKey]
-	var peak []float64
-	for _, v := range e.Samples[peakKey] {
-		peak = append(peak, v/(1<<20))
+	var at, peak, cpu []float64
+	for _, p := range points {
+		at, peak, cpu = append(at, p.partitions), append(peak, p.peak), append(cpu, p.cpu)
 	}
 	panel(&b, 60, "peak memory, MiB", at, peak, peakGoal>>20)
-	panel(&b, 420, "CPU time a partition, µs", at, e.Samples[cpuKey], 0)
+	panel(&b, 420, "CPU time a partition, µs", at, cpu, 0)
 	b.WriteString("</svg>\n")
 	return b.String()
 }

@@ -18,12 +18,10 @@ import (
 // Peers answer REPLICATE for the node itself and for the two others of its ring, as
 // fast as they can and always alike. They do nothing else.
 type Peers struct {
-	// Asked is called at every request for a partition's hashes, from many goroutines.
-	// It is set while nothing asks.
-	Asked func(partition uint32)
-
-	first     atomic.Int64 // Unix time of the first request in ns; 0: none yet
-	asked     atomic.Int64
+	asking    func(partition uint32) // called at every request for hashes; may be nil
+	first     atomic.Int64           // Unix time of the first request in ns; 0: none yet
+	asked     atomic.Int64           // requests for hashes
+	open      atomic.Int64           // connections
 	prefix    string
 	listeners []net.Listener
 	answer    []byte // to a request for hashes
@@ -75,11 +73,23 @@ func (p *Peers) close() {
 	}
 }
 
-// Reset forgets what was asked so far.
-func (p *Peers) Reset(asked func(partition uint32)) {
-	p.Asked = asked
+// Reset forgets what was asked so far, once nothing is left of it on the way. From then
+// on every request for a partition's hashes is told to asking, from many goroutines.
+func (p *Peers) Reset(asking func(partition uint32)) error {
+	deadline := time.Now().Add(10 * time.Second)
+	for calm := 0; calm < 3; calm++ { // a connection may wait to be accepted
+		if p.open.Load() > 0 {
+			calm = -1
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("reset the peers: %d connections are still open", p.open.Load())
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	p.asking = asking
 	p.first.Store(0)
 	p.asked.Store(0)
+	return nil
 }
 
 // First is when the first request came; zero if none has come.
@@ -99,11 +109,13 @@ func (p *Peers) accept(l net.Listener) {
 		if err != nil {
 			return
 		}
+		p.open.Add(1)
 		go p.serve(c)
 	}
 }
 
 func (p *Peers) serve(c net.Conn) {
+	defer p.open.Add(-1)
 	defer c.Close()
 	r := bufio.NewReaderSize(c, 4096)
 	for {
@@ -135,8 +147,8 @@ func (p *Peers) note(partition uint32) {
 	if p.asked.Add(1) == 1 {
 		p.first.Store(time.Now().UnixNano())
 	}
-	if p.Asked != nil {
-		p.Asked(partition)
+	if p.asking != nil {
+		p.asking(partition)
 	}
 }
 

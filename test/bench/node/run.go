@@ -18,12 +18,11 @@ type Run struct {
 	Begun time.Time // just before its start
 	Peak  Peak      // while it runs, and after it
 
-	node   *Node
-	cmd    *exec.Cmd
-	output *os.File
-	done   chan struct{}
-	err    error // of its end; read after done
-	ended  time.Time
+	node  *Node
+	cmd   *exec.Cmd
+	done  chan struct{}
+	err   error // of its end; read after done
+	ended time.Time
 }
 
 // Start starts a replicator with more arguments after the configuration file's. What
