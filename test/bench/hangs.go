@@ -24,9 +24,9 @@ const (
 // measureHang is B10.
 func measureHang(ctx context.Context, o options, ours cluster.Program) (_ entry, err error) {
 	spec := node.Spec{Base: o.base, Disks: 60, Partitions: 2000, Cached: true, Options: map[string]string{"interval": "3600"}}
-	limit := 3 * time.Minute
+	limit := 2 * time.Minute
 	if o.smoke {
-		spec.Disks, spec.Partitions, limit = 6, 200, 5*time.Second
+		spec.Disks, spec.Partitions, limit = 6, 50, 3*time.Second
 	}
 	say("B10: filling %d × %d partitions", spec.Disks, spec.Partitions)
 	n, err := node.New(spec)
@@ -43,22 +43,33 @@ func measureHang(ctx context.Context, o options, ours cluster.Program) (_ entry,
 	if err != nil {
 		return entry{}, fmt.Errorf("ours: %w", err)
 	}
-	stuck, err := w.stock(ctx, limit)
-	if err != nil {
-		return entry{}, fmt.Errorf("stock: %w", err)
-	}
 	p := pairs{theirs: fine, ours: hung}
-	return entry{
+	e := entry{
 		Table: "hang",
-		Rows: [][]string{
-			{"ours", strconv.Itoa(len(fine)), seconds(fine, wall), seconds(hung, wall), p.ratio(wall), p.atMost(hangGoal, wall)},
-			{"Swift", "1", "–", stuck, "–", "–"},
-		},
+		Rows: [][]string{{
+			"ours", strconv.Itoa(len(fine)), seconds(fine, wall), seconds(hung, wall), p.ratio(wall), p.atMost(hangGoal, wall),
+		}},
 		Below: []string{fmt.Sprintf("%d disks with %d partitions each; the disk hangs when a quarter of its own have been asked about.",
 			spec.Disks, spec.Partitions)},
 		Goals:   []goal{p.goal("wall", hangGoal, wall)},
 		Samples: map[string][]float64{"no hang, s": inSeconds(fine, wall), "one disk hangs, s": inSeconds(hung, wall)},
-	}, nil
+	}
+	workers := strconv.Itoa(spec.Disks)
+	for _, l := range []struct {
+		name    string
+		options map[string]string
+	}{{"Swift", nil}, {"Swift, `replicator_workers = " + workers + "`", map[string]string{"replicator_workers": workers, "concurrency": "1"}}} {
+		row := []string{l.name, "1"}
+		for _, ill := range []bool{false, true} {
+			text, err := w.stock(ctx, l.options, ill, limit)
+			if err != nil {
+				return entry{}, fmt.Errorf("stock: %w", err)
+			}
+			row = append(row, text)
+		}
+		e.Rows = append(e.Rows, append(row, "–", "–"))
+	}
+	return e, nil
 }
 
 // ward is a node of which one disk can hang. It counts what the peers are asked.
@@ -174,13 +185,14 @@ func (w *ward) ours(ctx context.Context, ours cluster.Program, ill bool) (_ samp
 	return sample{wall: took}, err
 }
 
-// stock runs Swift's daemon until nothing has been asked for as long as limit, and
-// tells how far it came.
-func (w *ward) stock(ctx context.Context, limit time.Duration) (_ string, err error) {
-	if err := w.watch(true); err != nil {
+// stock runs Swift's daemon until the peers have been asked about everything on the
+// other disks, or have not been asked anything for as long as limit. It tells how long
+// that took, or how far it came.
+func (w *ward) stock(ctx context.Context, options map[string]string, ill bool, limit time.Duration) (_ string, err error) {
+	if err := w.watch(ill); err != nil {
 		return "", err
 	}
-	run, err := w.n.Start(cluster.Stock.Path, nil)
+	run, err := w.n.Start(cluster.Stock.Path, options)
 	if err != nil {
 		return "", err
 	}
@@ -199,10 +211,13 @@ func (w *ward) stock(ctx context.Context, limit time.Duration) (_ string, err er
 		return "", err
 	}
 	took := since.Sub(run.Begun)
-	say("B10: stock: %d of %d requests after %.1f s", last, w.all(), took.Seconds())
-	if last >= w.all() {
+	say("B10: stock, hang %v: %d of %d requests after %.1f s", ill, last, w.all(), took.Seconds())
+	switch {
+	case last >= w.all():
 		return fmt.Sprintf("%.2f s", took.Seconds()), nil
+	case !ill:
+		return "", fmt.Errorf("no hang, and yet only %d of %d requests in %s", last, w.all(), time.Since(run.Begun))
 	}
-	return fmt.Sprintf("did not finish in %.0f s: %.0f %% of the other disks' partitions after %.0f s, then nothing",
+	return fmt.Sprintf("did not finish in %.0f s: %.0f %% of the other disks' partitions in the first %.0f s, then nothing",
 		time.Since(run.Begun).Seconds(), 100*float64(last)/float64(w.all()), took.Seconds()), nil
 }

@@ -98,6 +98,9 @@ func measure(ctx context.Context, o options, p *page) error {
 			return fmt.Errorf("%s: %w", b.name, err)
 		}
 		e.Name, e.stamp = b.name, stamp
+		if o.smoke {
+			e.Goals = nil // the goals are for the whole trees
+		}
 		p.put(e)
 		if o.out == "" {
 			continue

@@ -118,6 +118,7 @@ func (p *page) save(out string) error {
 	}
 	var md strings.Builder
 	p.write(&md)
+	md.WriteString(notes)
 	err = errors.Join(
 		os.WriteFile(jsonPath(out), append(text, '\n'), 0o644),
 		os.WriteFile(out, []byte(md.String()), 0o644),
@@ -144,7 +145,6 @@ func (p *page) write(w io.Writer) {
 	for _, t := range tables {
 		t.write(w, p.Entries)
 	}
-	fmt.Fprint(w, notes)
 }
 
 // writePlaces writes on which machine and with which programs which figures were made.
@@ -164,6 +164,9 @@ func (p *page) writePlaces(w io.Writer) {
 
 // writeGoals writes what was aimed at and what was reached, misses with their reasons.
 func (p *page) writeGoals(w io.Writer) {
+	if !slices.ContainsFunc(p.Entries, func(e entry) bool { return len(e.Goals) > 0 }) {
+		return
+	}
 	fmt.Fprint(w, "## Goals\n\n| # | what | goal | measured | | why it is missed |\n|---|---|---|---|---|---|\n")
 	for _, t := range tables {
 		for _, e := range p.Entries {

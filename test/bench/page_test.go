@@ -60,6 +60,7 @@ func TestPageIsRendered(t *testing.T) {
 	}
 	var want strings.Builder
 	p.write(&want)
+	want.WriteString(notes)
 	text, err := os.ReadFile(out)
 	if err != nil {
 		t.Fatal(err)
