@@ -1,6 +1,8 @@
 package actors
 
 import (
+	"slices"
+
 	"github.com/asynkron/protoactor-go/actor"
 
 	"understudy/messages"
@@ -9,9 +11,14 @@ import (
 // Budget bounds the jobs in flight in the whole node. Devices ask for slots and
 // are served in turn, one slot at a time, so that a disk with much work cannot
 // starve the others. The slots of a device whose actor is gone come back.
+//
+// A disk that hangs gives no slot back until that is noticed, and would gather them
+// all. So those who hold less than their share of the slots are served first, and
+// the last slot of a node with several disks is never given to who holds the others.
 type Budget struct {
 	life
-	free     int // may be negative for a while after a rebirth, when claims come in
+	slots    int
+	free     int // may be negative for a while, after a rebirth or when slots become fewer
 	accounts map[string]*account
 	turn     []*account // those with open requests, next one first
 }
@@ -24,7 +31,7 @@ type account struct {
 
 func budgetProps(e *engine) *actor.Props {
 	return e.props(func() actor.Actor {
-		return &Budget{life: newLife(), free: e.opts.Slots, accounts: map[string]*account{}}
+		return &Budget{life: newLife(), slots: e.opts.Slots, free: e.opts.Slots, accounts: map[string]*account{}}
 	})
 }
 
@@ -37,6 +44,9 @@ func (b *Budget) Receive(c actor.Context) {
 		b.take(b.account(c), -min(m.N, b.account(c).held))
 	case *messages.ClaimSlots:
 		b.take(b.account(c), m.N)
+	case *adopted:
+		b.free += m.engine.opts.Slots - b.slots
+		b.slots = m.engine.opts.Slots
 	case *actor.Terminated:
 		if a := b.accounts[m.Who.Id]; a != nil {
 			b.take(a, -a.held)
@@ -75,11 +85,10 @@ func (b *Budget) take(a *account, n int) {
 
 // grant hands out free slots, one to each device in turn.
 func (b *Budget) grant(c actor.Context) {
-	for b.free > 0 && len(b.turn) > 0 {
-		a := b.turn[0]
-		b.turn = b.turn[1:]
-		if a.asked == 0 {
-			continue // its device is gone
+	for b.free > 0 {
+		a := b.next()
+		if a == nil {
+			return
 		}
 		a.asked--
 		b.take(a, 1)
@@ -88,4 +97,34 @@ func (b *Budget) grant(c actor.Context) {
 			b.turn = append(b.turn, a)
 		}
 	}
+}
+
+// next takes the device whose turn it is off the queue.
+func (b *Budget) next() *account {
+	b.turn = slices.DeleteFunc(b.turn, func(a *account) bool { return a.asked == 0 }) // their devices are gone
+	share := b.share()
+	most := b.slots
+	if len(b.accounts) > 1 {
+		most = max(1, b.slots-1)
+	}
+	for _, limit := range []int{share, most} {
+		i := slices.IndexFunc(b.turn, func(a *account) bool { return a.held < limit })
+		if i >= 0 {
+			a := b.turn[i]
+			b.turn = slices.Delete(b.turn, i, i+1)
+			return a
+		}
+	}
+	return nil
+}
+
+// share is what each device may hold while all that want slots have some.
+func (b *Budget) share() int {
+	competing := 0
+	for _, a := range b.accounts {
+		if a.held+a.asked > 0 {
+			competing++
+		}
+	}
+	return (b.slots + max(1, competing) - 1) / max(1, competing)
 }

@@ -22,6 +22,7 @@ type Deps struct {
 	Store     Store
 	Peers     Peers
 	Transport Transport
+	Silent    func() []messages.PeerState // the peers that do not answer; does not block
 	Recon     Recon
 	Cursors   Cursors
 	Metrics   Metrics

@@ -13,36 +13,38 @@ import (
 // Device owns one disk's cycle: list it, do its jobs, rest, begin again. It lives
 // on when its disk does not answer; the other disks do not notice.
 //
-//	resting ─▶ listing ─▶ running ─▶ resting …      any of them ─▶ stalled ─▶ resting
+//	resting ─▶ listing ─▶ running ─▶ resting …
+//	  any of them ─▶ unmounted, failing or stalled ─▶ (the disk answers again) listing …
 //
 // One device actor serves all policies that the disk is part of.
 type Device struct {
 	life
-	errand // the listing
-	opts   *Options
+	e      *engine
 	log    zerolog.Logger
 	name   string
-	phase  string // the state's name
-	state  actor.Behavior
 	view   *messages.View
 	wiring messages.Wiring
 	kid    *actor.Props
-	cycle  int         // Swift's replication_cycle: which tenth of the partitions is listed
-	wake   func() bool // stops the timer that ends a rest
-	naps   uint64      // rests so far: tells a late timer from the present one
+
+	phase string // the state's name
+	why   string // the disk is out of service
+	disk  messages.Disk
+	state actor.Behavior
+
+	lister, prober, keeper errand // each has at most one call out
+
+	wake     alarm // ends a rest
+	probing  alarm // asks for the next probe
+	noting   alarm // asks for the next note of the cursor
+	unloaded bool  // the cursor of an earlier process has still to be looked at
+	ills     int   // jobs in a row that the disk's illness ended
 
 	settling map[job]time.Time // proven handoffs that are kept for a while, since when
-
-	// the pass
-	begun    time.Time
-	jobs     []job              // what is left, taken from the front
-	live     map[string]*flight // by PID, until its report or its end
-	asked    int                // slots asked for and not yet granted
-	handoffs int                // handoff partitions that are still there
-	cut      string             // why the pass ends early
+	cycle    int               // Swift's replication_cycle: which tenth of the partitions is listed
+	pass                       // the running one, or the one that was interrupted
 }
 
-// job is one partition to look at: small, for there may be a million of them.
+// job is one partition to look at.
 type job struct {
 	policy uint32
 	number uint32
@@ -53,41 +55,46 @@ type flight struct {
 	pid      *actor.PID
 	kind     messages.Kind
 	job      job
+	place    uint32 // in the order of the pass
 	peers    []messages.Node
 	reported bool // its numbers have gone to the recorder, its slot is given back
 	stuck    bool
 }
 
-// restOver ends a rest. Sender: the device's own timer.
-type restOver struct{ nap uint64 }
-
-// IgnoreDeadLetterLogging: the device may have ended meanwhile.
-func (*restOver) IgnoreDeadLetterLogging() {}
-
 func deviceProps(e *engine, name string, view *messages.View, wiring messages.Wiring) *actor.Props {
-	kid := partitionProps(e)
 	return e.props(func() actor.Actor {
 		d := &Device{
-			life: newLife(), errand: errand{deps: e.deps, timeout: e.opts.CallTimeout},
-			opts: e.opts, name: name, view: view, wiring: wiring, kid: kid,
-			log:   e.deps.Log.With().Str("device", name).Logger(),
-			cycle: e.deps.Rand.IntN(10), live: map[string]*flight{}, settling: map[job]time.Time{}, phase: messages.StateResting,
+			life: newLife(), name: name, view: view, wiring: wiring,
+			log:      e.deps.Log.With().Str("device", name).Logger(),
+			cycle:    e.deps.Rand.IntN(10),
+			settling: map[job]time.Time{}, phase: messages.StateResting, unloaded: !e.opts.Once,
 		}
+		d.live, d.queue, d.handoffs = map[string]*flight{}, plan.NewBacklog(0), plan.NewBacklog(0)
+		d.adopt(e)
 		d.state.Become(d.resting)
 		return d
 	})
+}
+
+// adopt takes over an engine's settings and parts. What is out stays with those of
+// its beginning.
+func (d *Device) adopt(e *engine) {
+	d.e, d.kid = e, partitionProps(e)
+	d.lister.deps, d.lister.timeout, d.lister.grace = e.deps, e.opts.CallTimeout, callGrace
+	d.prober.deps, d.prober.timeout = e.deps, e.opts.ProbeTimeout
+	d.keeper.deps, d.keeper.timeout, d.keeper.grace = e.deps, cursorTimeout, callGrace
 }
 
 // Receive implements actor.Actor: what is the same in every state, then the state.
 func (d *Device) Receive(c actor.Context) {
 	switch m := c.Message().(type) {
 	case *messages.RingsChanged:
-		d.view = m.View
-		for _, f := range d.live {
-			c.Send(f.pid, m) // a revert job looks at it before it removes anything
-		}
+		d.ringsChanged(c, m)
 	case *messages.Wiring:
 		d.rewire(c, *m)
+	case *adopted:
+		d.adopt(m.engine)
+		d.pump(c)
 	case *messages.SlotGranted:
 		d.granted(c)
 	case *messages.PartitionDone:
@@ -96,51 +103,54 @@ func (d *Device) Receive(c actor.Context) {
 		d.partitionStuck(c, m)
 	case *actor.Terminated:
 		d.partitionGone(c, m.Who)
-	case *actor.Stopping:
-		d.drop()
-		d.rouse()
+	case *answer:
+		d.answered(c, m)
+	case *overdue:
+		d.waited(c, m)
+	case *piece:
+		d.found(c, m)
+	case *probeDue:
+		d.probe(c)
+	case *noteDue:
+		d.note(c)
 	default:
 		d.state.Receive(c)
 	}
 }
 
-// resting waits for the next pass.
-func (d *Device) resting(c actor.Context) {
-	switch m := c.Message().(type) {
-	case *messages.StartPass:
-		d.begin(c)
-	case *restOver:
-		if m.nap == d.naps {
-			d.begin(c)
-		}
+// end stops every timer, too. The guard calls it when the actor stops.
+func (d *Device) end() {
+	d.life.end()
+	for _, e := range []*errand{&d.lister, &d.prober, &d.keeper} {
+		e.drop()
+	}
+	d.wake.stop()
+	d.probing.stop()
+	d.noting.stop()
+}
+
+// answered takes in what one of the device's own calls has brought.
+func (d *Device) answered(c actor.Context, a *answer) {
+	switch {
+	case d.lister.back(a):
+		d.listed(c, a)
+	case d.prober.back(a):
+		d.probed(c, a)
+	case d.keeper.back(a):
+		d.kept(c, a)
 	}
 }
 
-// listing waits for the partitions of the disk.
-func (d *Device) listing(c actor.Context) {
-	switch m := c.Message().(type) {
-	case *answer:
-		if d.back(m) {
-			d.listed(c, m)
-		}
-	case *overdue:
-		if d.late(m) {
-			d.cut = "listing is stuck: " + errStuck.Error()
-			d.log.Error().Msg(d.cut)
-			d.tell(c, &messages.PassStarted{Device: d.name, At: d.begun})
-			d.endPass(c)
-		}
-	}
-}
-
-// running has jobs in flight; all its messages are common ones.
-func (d *Device) running(actor.Context) {}
-
-// stalled has given its pass up and waits for a call on the disk to return. It
-// takes no new work: a second call would be stuck as well.
-func (d *Device) stalled(c actor.Context) {
-	if m, ok := c.Message().(*answer); ok && d.back(m) {
-		d.revive(c)
+// waited hears that one of them has not come back in time.
+func (d *Device) waited(c actor.Context, o *overdue) {
+	switch {
+	case d.lister.late(o):
+		d.leave(c, messages.StateStalled, "listing: "+errStuck.Error())
+	case d.prober.late(o):
+		d.leave(c, messages.StateStalled, "probe: "+errStuck.Error())
+	case d.keeper.late(o):
+		d.log.Error().Msg("cursor: " + errStuck.Error())
+		d.unloadedNow(c) // the pass does not wait for it
 	}
 }
 
@@ -148,7 +158,11 @@ func (d *Device) stalled(c actor.Context) {
 func (d *Device) become(c actor.Context, state string, receive actor.ReceiveFunc) {
 	d.phase = state
 	d.state.Become(receive)
-	d.tell(c, &messages.DeviceState{Device: d.name, State: state})
+	d.tellState(c)
+}
+
+func (d *Device) tellState(c actor.Context) {
+	d.tell(c, &messages.DeviceState{Device: d.name, State: d.phase, Disk: d.disk, Why: d.why, Stuck: d.stuck()})
 }
 
 func (d *Device) tell(c actor.Context, m any) { c.Request(d.wiring.Recorder, m) }
@@ -156,8 +170,12 @@ func (d *Device) tell(c actor.Context, m any) { c.Request(d.wiring.Recorder, m) 
 // rewire follows a replaced budget or recorder: the new budget learns what is
 // held, and is asked again for what its predecessor still owed.
 func (d *Device) rewire(c actor.Context, w messages.Wiring) {
+	fresh := !w.Recorder.Equal(d.wiring.Recorder)
 	changed := !w.Budget.Equal(d.wiring.Budget)
 	d.wiring = w
+	if fresh {
+		d.tellState(c)
+	}
 	if !changed {
 		return
 	}
@@ -169,29 +187,31 @@ func (d *Device) rewire(c actor.Context, w messages.Wiring) {
 	d.askSlots(c, owed)
 }
 
-// rest waits for the next pass, or for ever in script mode.
-func (d *Device) rest(c actor.Context) {
-	d.become(c, messages.StateResting, d.resting)
-	if d.opts.Once {
-		return
-	}
-	d.naps++
-	nap, self, root := d.naps, c.Self(), c.ActorSystem().Root
-	d.wake = d.deps.Clock.AfterFunc(d.opts.Interval, func() { root.Send(self, &restOver{nap}) })
-	inSwiftsWords(d.log.Debug()).Msgf("Replication sleeping for %s seconds.", plan.PyFloat(d.opts.Interval.Seconds()))
-}
-
-func (d *Device) rouse() {
-	if d.wake != nil {
-		d.wake()
-	}
-}
-
 // held is how many slots have a job in them.
 func (d *Device) held() int {
 	n := 0
 	for _, r := range d.live {
 		if !r.reported {
+			n++
+		}
+	}
+	return n
+}
+
+// stuck is how many calls on this device have not returned in time. Each keeps a
+// thread; there is one for each slot at most, the listing and the probe.
+func (d *Device) stuck() int {
+	n := 0
+	for _, r := range d.live {
+		if r.stuck {
+			n++
+		}
+	}
+	if d.phase != messages.StateStalled {
+		return n
+	}
+	for _, e := range []*errand{&d.lister, &d.prober} {
+		if e.out {
 			n++
 		}
 	}

@@ -16,17 +16,60 @@ var errCrashed = errors.New("partition actor crashed")
 
 // pump asks for slots while there are jobs, and ends the pass when there are none.
 func (d *Device) pump(c actor.Context) {
-	if d.stopping {
+	if d.stopping || !d.open {
 		return
 	}
 	if d.cut != "" {
-		d.jobs = nil
+		d.drop()
 	}
-	window := min(len(d.jobs), d.opts.Slots-d.held())
-	d.askSlots(c, window-d.asked)
-	if len(d.jobs) == 0 && d.held() == 0 {
-		d.endPass(c)
+	d.handoffsFirst()
+	d.askSlots(c, min(d.ready(), d.window())-d.asked)
+	d.finish(c)
+}
+
+// window is how many more jobs may be in flight.
+func (d *Device) window() int {
+	most := d.e.opts.Slots
+	if d.e.opts.DeviceSlots > 0 {
+		most = min(most, d.e.opts.DeviceSlots)
 	}
+	return most - d.held()
+}
+
+// ready is how many of those that wait may begin.
+func (d *Device) ready() int {
+	if d.e.opts.HandoffsFirst && (d.phase == messages.StateListing || d.reverting()) {
+		return d.handoffs.Len()
+	}
+	return d.waiting()
+}
+
+// reverting tells whether a handoff waits or is in flight.
+func (d *Device) reverting() bool {
+	if d.handoffs.Len() > 0 {
+		return true
+	}
+	for _, f := range d.live {
+		if f.kind == messages.Revert && !f.reported {
+			return true
+		}
+	}
+	return false
+}
+
+// handoffsFirst cuts the pass when it comes to the primaries and handoffs are left.
+// Swift: obj/replicator.py replicate.
+func (d *Device) handoffsFirst() {
+	if d.e.opts.HandoffsFirst && d.phase == messages.StateRunning && d.queue.Len() > 0 && !d.reverting() && d.remain > 0 {
+		inSwiftsWords(d.log.Warn()).Msg("Handoffs first mode still has handoffs remaining.  Aborting current replication pass.")
+		d.cut = "handoffs remain"
+		d.drop()
+	}
+}
+
+func (d *Device) drop() {
+	d.queue.Drop()
+	d.handoffs.Drop()
 }
 
 func (d *Device) askSlots(c actor.Context, n int) {
@@ -42,45 +85,42 @@ func (d *Device) granted(c actor.Context) {
 		return // from a budget that is gone
 	}
 	d.asked--
-	if d.stopping || !d.launch(c) {
+	if d.stopping || d.window() <= 0 || !d.launch(c) {
 		c.Request(d.wiring.Budget, &messages.ReturnSlots{N: 1})
 	}
-	if len(d.jobs) == 0 && d.held() == 0 && d.phase == messages.StateRunning {
-		d.endPass(c)
-	}
+	d.pump(c)
 }
 
 // launch starts the next job. Roles are taken from the newest rings, so that a
 // ring change needs no new listing.
 func (d *Device) launch(c actor.Context) bool {
-	for len(d.jobs) > 0 {
-		j := d.jobs[0]
-		role, ring, ok := d.role(j)
-		if ok && role.Kind == messages.Update && d.opts.HandoffsFirst && d.handoffs > 0 {
-			inSwiftsWords(d.log.Warn()).Msg("Handoffs first mode still has handoffs remaining.  Aborting current replication pass.")
-			d.cut, d.jobs = "handoffs remain", nil
-			return false
+	for d.ready() > 0 {
+		from := d.queue
+		if d.handoffs.Len() > 0 {
+			from = d.handoffs
 		}
-		d.jobs = d.jobs[1:]
+		w, _ := from.Next()
+		role, ring, ok := d.role(job{w.Policy, w.Number})
 		if !ok {
-			d.log.Warn().Uint32("policy", j.policy).Uint32("partition", j.number).Msg("partition left the ring, left alone")
+			d.log.Warn().Uint32("policy", w.Policy).Uint32("partition", w.Number).Msg("partition left the ring, left alone")
 			continue
 		}
-		d.start(c, j, role, ring)
+		d.start(c, w, role, ring)
 		return true
 	}
 	return false
 }
 
-func (d *Device) start(c actor.Context, j job, role plan.Role, ring messages.Ring) {
-	pid := c.SpawnPrefix(d.kid, "p"+strconv.FormatUint(uint64(j.number), 10)+"-")
-	d.live[pid.Id] = &flight{pid: pid, job: j, kind: role.Kind, peers: role.Peers}
+func (d *Device) start(c actor.Context, w plan.Waiting, role plan.Role, ring messages.Ring) {
+	j := job{w.Policy, w.Number}
+	pid := c.SpawnPrefix(d.kid, "p"+strconv.FormatUint(uint64(w.Number), 10)+"-")
+	d.live[pid.Id] = &flight{pid: pid, job: j, place: w.Place, kind: role.Kind, peers: role.Peers}
 	since, proven := d.settling[j]
 	c.Send(pid, &messages.StartJob{
 		Kind: role.Kind, Region: role.Local.Region, Peers: role.Peers, Ring: ring,
-		Partition: messages.Partition{Device: d.name, Policy: int(j.policy), Number: j.number},
-		List:      plan.ListsDir(j.number, d.cycle),
-		Settled:   proven && d.deps.Clock.Now().Sub(since) >= d.opts.HandoffSettle,
+		Partition: messages.Partition{Device: d.name, Policy: int(w.Policy), Number: w.Number},
+		List:      plan.ListsDir(w.Number, d.cycle),
+		Settled:   proven && d.e.deps.Clock.Now().Sub(since) >= d.e.opts.HandoffSettle,
 	})
 }
 
@@ -88,6 +128,7 @@ func (d *Device) start(c actor.Context, j job, role plan.Role, ring messages.Rin
 func (d *Device) partitionDone(c actor.Context, m *messages.PartitionDone) {
 	if r := d.live[c.Sender().Id]; r != nil && !r.reported {
 		d.report(c, r, m.Outcome)
+		d.diagnose(c, m.Outcome)
 	}
 	c.Stop(c.Sender())
 }
@@ -100,9 +141,8 @@ func (d *Device) partitionStuck(c actor.Context, m *messages.PartitionStuck) {
 		return
 	}
 	r.stuck = true
-	d.cut = fmt.Sprintf("partition %d: %v", r.job.number, errStuck)
 	d.report(c, r, m.Outcome)
-	d.pump(c)
+	d.leave(c, messages.StateStalled, fmt.Sprintf("partition %d: %v", r.job.number, errStuck))
 }
 
 // partitionGone sees a partition actor end. One that ends without a report has
@@ -121,19 +161,19 @@ func (d *Device) partitionGone(c actor.Context, who *actor.PID) {
 			Counts: messages.Counts{Attempted: 1, Failure: len(r.peers)}, Failures: failures, Err: errCrashed,
 		})
 	}
-	switch {
-	case d.stopping:
-	case d.phase == messages.StateRunning:
-		d.pump(c)
-	default:
-		d.revive(c)
+	if r.stuck {
+		d.tellState(c) // one call less
 	}
+	d.pump(c)
+	d.calm(c)
 }
 
 // report gives a job's numbers to the recorder and its slot to the budget.
 func (d *Device) report(c actor.Context, r *flight, o messages.Outcome) {
 	r.reported = true
 	d.settle(r.job, o)
+	d.cursor.Done++
+	d.cursor.Stats.Add(messages.Stats{Counts: o.Counts, FailureNodes: o.Failures})
 	d.tell(c, &messages.JobDone{Device: d.name, Outcome: o})
 	c.Request(d.wiring.Budget, &messages.ReturnSlots{N: 1})
 }
@@ -142,42 +182,12 @@ func (d *Device) report(c actor.Context, r *flight, o messages.Outcome) {
 // proven that are kept for a while.
 func (d *Device) settle(j job, o messages.Outcome) {
 	if o.Kind == messages.Revert && o.Remains {
-		d.handoffs++
+		d.remain++
 	}
 	switch _, known := d.settling[j]; {
 	case !o.Proven:
 		delete(d.settling, j)
 	case !known:
-		d.settling[j] = d.deps.Clock.Now()
+		d.settling[j] = d.e.deps.Clock.Now()
 	}
-}
-
-// endPass reports the pass and rests, or stalls if a call is still out.
-func (d *Device) endPass(c actor.Context) {
-	d.jobs = nil
-	d.tell(c, &messages.PassDone{Device: d.name, Handoffs: d.handoffs, Cut: d.cut})
-	if d.out || d.stuckFlights() > 0 {
-		d.become(c, messages.StateStalled, d.stalled)
-		return
-	}
-	d.rest(c)
-}
-
-// revive leaves the stalled state once every stuck call has returned.
-func (d *Device) revive(c actor.Context) {
-	if d.phase == messages.StateStalled && !d.out && d.stuckFlights() == 0 {
-		d.log.Warn().Msg("device answers again")
-		d.cut = ""
-		d.rest(c)
-	}
-}
-
-func (d *Device) stuckFlights() int {
-	n := 0
-	for _, r := range d.live {
-		if r.stuck {
-			n++
-		}
-	}
-	return n
 }

@@ -11,36 +11,32 @@ import (
 	"understudy/messages"
 )
 
-// policyListing is what one policy has on the disk, or why that is not known.
-type policyListing struct {
-	policy  messages.Policy
-	ring    messages.Ring
+// piece is a part of a disk's listing. Sender: the device's own listing, several
+// before its answer.
+type piece struct {
+	policy  messages.PolicyRing
 	listing messages.Listing
-	err     error
 }
 
-// begin starts a pass by listing the disk: every policy whose ring names this
-// device, except those that the overrides leave out or that are changing their
-// part power. Swift: obj/replicator.py collect_jobs.
-func (d *Device) begin(c actor.Context) {
-	d.rouse()
-	d.begun, d.cut, d.handoffs = d.deps.Clock.Now(), "", 0
-	d.cycle = (d.cycle + 1) % 10
-	d.become(c, messages.StateListing, d.listing)
-	var todo []policyListing
+// IgnoreDeadLetterLogging: the device may have ended meanwhile.
+func (*piece) IgnoreDeadLetterLogging() {}
+
+// refusal says why a policy could not be listed.
+type refusal struct {
+	policy messages.PolicyRing
+	err    error
+}
+
+// policies are those to work on: whose ring names this device, except those that
+// the overrides leave out or that are changing their part power.
+// Swift: obj/replicator.py collect_jobs.
+func (d *Device) policies() (todo []messages.PolicyRing) {
 	for _, p := range d.view.Policies {
-		if p.Ring == nil || p.Ring.NextPartPower() || !d.opts.Only.policy(p.Policy.Index) || !hasDevice(p.Ring, d.name) {
-			continue
+		if p.Ring != nil && !p.Ring.NextPartPower() && d.e.opts.Only.policy(p.Policy.Index) && hasDevice(p.Ring, d.name) {
+			todo = append(todo, p)
 		}
-		todo = append(todo, policyListing{policy: p.Policy, ring: p.Ring})
 	}
-	store, device := d.deps.Store, d.name
-	d.run(c, d.ctx, func(ctx context.Context) (any, error) {
-		for i := range todo {
-			todo[i].err = store.List(ctx, device, todo[i].policy.Index, func(l messages.Listing) { todo[i].listing = l })
-		}
-		return todo, nil
-	})
+	return todo
 }
 
 func hasDevice(ring messages.Ring, device string) bool {
@@ -52,70 +48,159 @@ func hasDevice(ring messages.Ring, device string) bool {
 	return false
 }
 
-// listed turns the listing into jobs and begins with them.
+// list begins to read what is on the disk. Jobs begin with the first piece.
+func (d *Device) list(c actor.Context) {
+	d.sought = true
+	store, device, todo := d.e.deps.Store, d.name, d.policies()
+	self, root := c.Self(), c.ActorSystem().Root
+	d.lister.run(c, d.ctx, func(ctx context.Context) (any, error) {
+		var refused []refusal
+		for _, p := range todo {
+			err := store.List(ctx, device, p.Policy.Index, func(l messages.Listing) { root.Send(self, &piece{p, l}) })
+			if err != nil {
+				refused = append(refused, refusal{p, err})
+			}
+		}
+		return refused, nil
+	})
+	d.noting.set(c, d.e.deps.Clock, cursorInterval, &noteDue{})
+}
+
+// found adds a piece to the partitions that wait.
+func (d *Device) found(c actor.Context, p *piece) {
+	if d.phase != messages.StateListing {
+		return // the pass was cut meanwhile
+	}
+	before := d.cursor.Jobs
+	told := &messages.PassFound{Device: d.name, Failures: messages.FailureNodes{}}
+	d.collect(told, p)
+	told.Jobs = d.cursor.Jobs - before
+	d.tell(c, told)
+	d.pump(c)
+}
+
+// listed ends the listing.
 func (d *Device) listed(c actor.Context, a *answer) {
-	started := &messages.PassStarted{Device: d.name, At: d.begun, Failures: messages.FailureNodes{}}
-	if a.err != nil {
+	if d.phase != messages.StateListing {
+		d.calm(c)
+		return
+	}
+	if a.err != nil { // it panicked
 		d.log.Error().Err(a.err).Msg("list device")
 		d.cut = "listing failed: " + a.err.Error()
-	} else {
-		for _, l := range a.value.([]policyListing) {
-			d.collect(started, l)
-		}
+	} else if !d.allListed(c, a.value.([]refusal)) {
+		return
 	}
-	plan.Order(d.jobs, d.deps.Rand.Shuffle, d.opts.HandoffsFirst, d.isHandoff)
-	started.Jobs = len(d.jobs)
-	d.tell(c, started)
 	d.become(c, messages.StateRunning, d.running)
 	d.pump(c)
 }
 
-// collect adds one policy's jobs. What cannot be worked on counts as a failure of
-// every device of the ring, as Swift counts it.
-func (d *Device) collect(started *messages.PassStarted, l policyListing) {
-	fail := func() {
-		nodes := l.ring.Devices()
-		started.Counts.Failure += len(nodes)
-		started.Failures.Count(nodes...)
+// allListed counts what could not be listed. A disk that is ill or gone leaves its
+// service.
+func (d *Device) allListed(c actor.Context, refused []refusal) bool {
+	for _, r := range refused {
+		var device *messages.DeviceError
+		d.tellRefused(c, r)
+		switch {
+		case errors.As(r.err, &device):
+			d.leave(c, messages.StateUnmounted, device.Message)
+			return false
+		case d.e.deps.Store.Ill(r.err):
+			d.leave(c, messages.StateFailing, r.err.Error())
+			return false
+		}
 	}
+	return true
+}
+
+// tellRefused counts a policy that cannot be worked on as a failure of every device
+// of its ring, as Swift counts it.
+func (d *Device) tellRefused(c actor.Context, r refusal) {
 	var create *messages.CreateError
-	if errors.As(l.err, &create) { // Swift counts no failure
+	if errors.As(r.err, &create) { // Swift counts no failure
 		inSwiftsWords(d.log.Error()).Err(create.Err).Msg(create.Error())
 		return
 	}
-	if l.err != nil {
-		fail()
-		var device *messages.DeviceError
-		if errors.As(l.err, &device) {
-			inSwiftsWords(d.log.Warn()).Msg(device.Message)
-			return
-		}
-		d.log.Error().Err(l.err).Int("policy", l.policy.Index).Msg("list partitions")
+	d.countFailure(c, r.policy.Ring)
+	var device *messages.DeviceError
+	if errors.As(r.err, &device) {
+		inSwiftsWords(d.log.Warn()).Msg(device.Message)
 		return
 	}
-	for _, name := range l.listing.Strange {
-		d.log.Warn().Int("policy", l.policy.Index).Str("name", name).Msg("not a partition, left alone")
-		fail()
+	d.log.Error().Err(r.err).Int("policy", r.policy.Policy.Index).Msg("list partitions")
+}
+
+func (d *Device) countFailure(c actor.Context, ring messages.Ring) {
+	told := &messages.PassFound{Device: d.name, Failures: messages.FailureNodes{}}
+	fail(told, ring)
+	d.tell(c, told)
+}
+
+func fail(told *messages.PassFound, ring messages.Ring) {
+	nodes := ring.Devices()
+	told.Counts.Failure += len(nodes)
+	told.Failures.Count(nodes...)
+}
+
+// collect adds the jobs of a piece to those that wait.
+func (d *Device) collect(told *messages.PassFound, p *piece) {
+	index, ring := policyIndex(p.policy.Policy), p.policy.Ring
+	for _, name := range p.listing.Strange {
+		d.log.Warn().Uint32("policy", index).Str("name", name).Msg("not a partition, left alone")
+		fail(told, ring)
 	}
-	for _, number := range l.listing.Partitions {
-		if !d.opts.Only.partition(number) {
-			continue
-		}
-		if number >= l.ring.Partitions() {
+	outside := 0
+	for _, number := range p.listing.Partitions {
+		switch {
+		case !d.e.opts.Only.partition(number):
+		case number >= ring.Partitions():
 			// Unlike Swift: a partition outside the ring is an error to look into, not a
 			// handoff that may be removed without a copy.
-			d.log.Error().Int("policy", l.policy.Index).Uint32("partition", number).
-				Uint32("partitions", l.ring.Partitions()).Msg("partition is not in the ring, left alone")
-			fail()
-			continue
+			if outside++; outside == 1 {
+				d.log.Error().Uint32("policy", index).Uint32("partition", number).
+					Uint32("partitions", ring.Partitions()).Msg("partition is not in the ring, left alone")
+			}
+			fail(told, ring)
+		case uint64(d.queue.Place(index, number)) < d.cursor.Reached: // an earlier part of this pass had it
+		default:
+			d.enqueue(job{index, number})
+			d.cursor.Jobs++
 		}
-		d.jobs = append(d.jobs, job{policy: policyIndex(l.policy), number: number})
+	}
+	if outside > 1 {
+		d.log.Error().Uint32("policy", index).Int("more", outside-1).Msg("partitions are not in the ring, left alone")
 	}
 }
 
-func (d *Device) isHandoff(j job) bool {
-	role, _, ok := d.role(j)
-	return ok && role.Kind == messages.Revert
+// enqueue lets a partition wait for its job.
+func (d *Device) enqueue(j job) {
+	if d.e.opts.HandoffsFirst {
+		if role, _, ok := d.role(j); ok && role.Kind == messages.Revert {
+			d.handoffs.Add(j.policy, j.number)
+			return
+		}
+	}
+	d.queue.Add(j.policy, j.number)
+}
+
+// ringsChanged takes the newest rings. What waits under handoffs_first is sorted
+// anew.
+func (d *Device) ringsChanged(c actor.Context, m *messages.RingsChanged) {
+	d.view = m.View
+	for _, f := range d.live {
+		c.Send(f.pid, m) // a revert job looks at it before it removes anything
+	}
+	if !d.e.opts.HandoffsFirst {
+		return
+	}
+	queue, handoffs := d.queue, d.handoffs
+	d.queue, d.handoffs = plan.NewBacklog(plan.Order(d.cursor.Seed)), plan.NewBacklog(plan.Order(d.cursor.Seed))
+	for _, b := range []*plan.Backlog{queue, handoffs} {
+		for w, ok := b.Next(); ok; w, ok = b.Next() {
+			d.enqueue(job{w.Policy, w.Number})
+		}
+	}
+	d.pump(c)
 }
 
 func policyIndex(p messages.Policy) uint32 {

@@ -12,6 +12,8 @@ type engine struct {
 	opts *Options
 }
 
+func newEngine(deps Deps, opts Options) *engine { return &engine{deps: &deps, opts: &opts} }
+
 // props are the properties that every actor below the supervisor has.
 func (e *engine) props(produce actor.Producer) *actor.Props {
 	return actor.PropsFromProducer(produce,
@@ -20,11 +22,24 @@ func (e *engine) props(produce actor.Producer) *actor.Props {
 		actor.WithReceiverMiddleware(append([]actor.ReceiverMiddleware{guard(e.deps.Log)}, e.deps.Middleware...)...))
 }
 
+// adopted tells an actor that the engine goes on with other settings and parts.
+// Sender: supervisor. What is at work keeps to those of its beginning.
+type adopted struct{ engine *engine }
+
+// Reload makes a running engine go on with other settings and parts, without
+// dropping what is at work: each actor turns to them with its next step. Sender:
+// whoever owns the supervisor. Receiver: supervisor. Once mode cannot be changed.
+type Reload struct {
+	Deps    Deps
+	Options Options
+	View    *messages.View
+}
+
 // SupervisorProps are the properties of the root of the tree. A host program
 // spawns it below an actor of its own; bootstrap spawns it at the top, under a
 // Guardian.
 func SupervisorProps(deps Deps, opts Options, first *messages.View) *actor.Props {
-	e := &engine{deps: &deps, opts: &opts}
+	e := newEngine(deps, opts)
 	return e.props(func() actor.Actor { return newSupervisor(e, first) })
 }
 

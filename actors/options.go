@@ -9,10 +9,14 @@ import (
 // the life of an engine.
 type Options struct {
 	Slots             int           // jobs in flight in the whole node, at least 1
+	DeviceSlots       int           // jobs in flight on one disk; 0 leaves it to the budget
 	Interval          time.Duration // rest of a device between two passes
 	StatsInterval     time.Duration // between two heartbeat lines
 	RingCheckInterval time.Duration // between two looks at the ring files
 	CallTimeout       time.Duration // after which a call counts as stuck (lockup_timeout)
+	ProbeInterval     time.Duration // between two probes of a disk that works or is out of service
+	ProbeTimeout      time.Duration // after which a probe counts as stuck
+	ErrorLimit        int           // ill jobs in a row after which a disk is failing, at least 1
 	HandoffDelete     int           // copies that suffice to give a handoff up, 0 for all
 	HandoffsFirst     bool          // revert jobs first; update jobs only when no handoff is left
 	HandoffSettle     time.Duration // how long a proven handoff is kept until a later pass proves it again
@@ -58,6 +62,12 @@ const (
 	rebirthMost  = time.Minute
 )
 
-// grace is how long after its deadline a call may still return before it counts
+// callGrace is how long after its deadline a call may still return before it counts
 // as stuck: a call that honours its context answers within this time.
-const grace = 10 * time.Second
+const callGrace = 10 * time.Second
+
+// cursorInterval is how often a device at work notes where it stands.
+const cursorInterval = 15 * time.Second
+
+// cursorTimeout bounds one look at a cursor.
+const cursorTimeout = 10 * time.Second

@@ -44,7 +44,7 @@ type Partition struct {
 func partitionProps(e *engine) *actor.Props {
 	return e.props(func() actor.Actor {
 		return &Partition{
-			life: newLife(), errand: errand{deps: e.deps, timeout: e.opts.CallTimeout},
+			life: newLife(), errand: errand{deps: e.deps, timeout: e.opts.CallTimeout, grace: callGrace},
 			opts: e.opts, log: e.deps.Log,
 		}
 	})
@@ -70,7 +70,11 @@ func (p *Partition) Receive(c actor.Context) {
 		p.state(c, m)
 	case *overdue:
 		if p.late(m) && !p.stuck {
-			p.giveUp(c)
+			p.giveUp(c, errStuck.Error())
+		}
+	case *messages.GiveUp:
+		if p.out && !p.stuck {
+			p.giveUp(c, m.Why)
 		}
 	case *actor.Stopping:
 		p.drop()
@@ -196,7 +200,7 @@ func (p *Partition) syncing(c actor.Context, a *answer) {
 
 func (p *Partition) nodeFailed(err error) {
 	p.update.Failed(p.node)
-	inSwiftsWords(p.event(p.log.Error())).Err(err).Msgf("Error syncing with node: %s: %s", p.node, why(err))
+	inSwiftsWords(p.event(p.log.WithLevel(levelOf(err)))).Err(err).Msgf("Error syncing with node: %s: %s", p.node, why(err))
 }
 
 // brokeDown ends a job that this node itself could not do.
@@ -254,7 +258,7 @@ func (p *Partition) skipped(c actor.Context, err error, failed []messages.Node, 
 
 // giveUp reports the job as stuck. What has been done so far counts; the peer in
 // hand, if any, counts as failed. Nothing is removed any more.
-func (p *Partition) giveUp(c actor.Context) {
+func (p *Partition) giveUp(c actor.Context, why string) {
 	p.stuck = true
 	p.cancel()
 	if p.node.Device == "" {
@@ -262,7 +266,7 @@ func (p *Partition) giveUp(c actor.Context) {
 	} else {
 		p.decided().Failed(p.node)
 	}
-	p.event(p.log.Error()).Dur("elapsed", p.elapsed()).Msg("job is stuck: " + errStuck.Error())
+	p.event(p.log.Error()).Dur("elapsed", p.elapsed()).Msg("job is written off: " + why)
 	c.Request(c.Parent(), &messages.PartitionStuck{Outcome: p.outcome(fmt.Errorf("%s: %w", p.job.Partition, errStuck))})
 }
 

@@ -89,7 +89,7 @@ func (p *Partition) push(c actor.Context) {
 func (p *Partition) pushing(c actor.Context, a *answer) {
 	if a.err != nil {
 		p.revert.plan.Failed(p.node)
-		inSwiftsWords(p.event(p.log.Error())).Err(a.err).Msgf("Error syncing handoff partition: %s", why(a.err))
+		inSwiftsWords(p.event(p.log.WithLevel(levelOf(a.err)))).Err(a.err).Msgf("Error syncing handoff partition: %s", why(a.err))
 	} else {
 		r := a.value.(messages.SyncResult)
 		p.revert.plan.Pushed(p.node, r.OK, r.Proven)

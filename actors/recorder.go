@@ -28,17 +28,19 @@ type Recorder struct {
 	rounds int                 // complete ones
 	beat   func() bool         // stops the heartbeat timer
 	todo   []reconWork         // recon changes waiting for the one that is being made
+	dirty  map[string]bool     // devices of which recon is to be told something new
+	super  messages.Supervision
 	ended  *messages.RoundDone // a finished round whose recon entries are not all written
 }
 
 // disk is what is known of one device.
 type disk struct {
 	messages.DeviceSnapshot
-	begun time.Time       // of the running or last pass
 	round *round          // in which the running pass began, nil when none runs
 	whole *messages.Stats // numbers of the last pass that was reported, nil before the first
 	spent time.Duration   // of that pass
 	ended time.Time       // of that pass
+	split bool            // that pass is unfinished
 }
 
 // round is one go through all devices.
@@ -63,8 +65,8 @@ const reconTimeout = 10 * time.Second
 func recorderProps(e *engine, view *messages.View) *actor.Props {
 	return e.props(func() actor.Actor {
 		return &Recorder{
-			life: newLife(), errand: errand{deps: e.deps, timeout: reconTimeout},
-			opts: e.opts, log: e.deps.Log, view: view, disks: map[string]*disk{},
+			life: newLife(), errand: errand{deps: e.deps, timeout: reconTimeout, grace: callGrace},
+			opts: e.opts, log: e.deps.Log, view: view, disks: map[string]*disk{}, dirty: map[string]bool{},
 		}
 	})
 }
@@ -78,17 +80,24 @@ func (r *Recorder) Receive(c actor.Context) {
 		r.ringsChanged(m)
 	case *messages.PassStarted:
 		r.passStarted(c, m)
+	case *messages.PassFound:
+		r.passFound(m)
 	case *messages.JobDone:
 		r.jobDone(m)
 	case *messages.PassDone:
 		r.passDone(c, m)
 	case *messages.DeviceState:
-		r.state(m)
+		r.state(c, m)
+	case *messages.SupervisionEvent:
+		r.supervised(m)
+	case *adopted:
+		r.deps, r.opts, r.log = m.engine.deps, m.engine.opts, m.engine.deps.Log
 	case *messages.GetSnapshot:
 		c.Respond(r.snapshot())
 	case *heartbeat:
 		if r.round != nil {
 			r.sayProgress()
+			r.publishAllStates(c)
 			r.startHeartbeat(c)
 		}
 	case *answer:
@@ -124,7 +133,7 @@ func (r *Recorder) devicesChanged(c actor.Context, names []string) {
 			}
 		}
 	}
-	if r.opts.PerDisk && !r.opts.Only.Any() {
+	if !r.opts.Only.Any() {
 		r.forgetOthers(c, names)
 	}
 	if r.round == nil && len(names) == 0 {
@@ -146,9 +155,19 @@ func (r *Recorder) passStarted(c actor.Context, m *messages.PassStarted) {
 	if r.round == nil {
 		r.openRound(c, m.At)
 	}
-	d.begun, d.round, d.Jobs, d.Done, d.Cut = m.At, r.round, m.Jobs, 0, ""
-	d.Stats = messages.Stats{}
-	r.round.jobs += m.Jobs
+	d.round, d.Jobs, d.Done, d.Cut = r.round, m.Done, m.Done, ""
+	d.Begun, d.Stats = m.At, copyOf(m.Before)
+}
+
+func (r *Recorder) passFound(m *messages.PassFound) {
+	d := r.disks[m.Device]
+	if d == nil {
+		return
+	}
+	d.Jobs += m.Jobs
+	if r.round != nil {
+		r.round.jobs += m.Jobs
+	}
 	r.add(d, messages.Stats{Counts: m.Counts, FailureNodes: m.Failures})
 }
 
@@ -183,38 +202,69 @@ func (r *Recorder) passDone(c actor.Context, m *messages.PassDone) {
 		delete(r.round.waiting, m.Device)
 	}
 	d.round = nil
-	d.Handoffs, d.Cut = m.Handoffs, m.Cut
-	if m.Cut == "" {
-		d.Passes++
-	}
+	d.Handoffs, d.Cut, d.split = m.Handoffs, m.Cut, m.Broken
 	stats := d.Stats
 	d.whole, d.ended = &stats, r.now()
-	if !d.begun.IsZero() {
-		d.spent = d.ended.Sub(d.begun)
+	if m.Cut == "" {
+		d.Passes++
+		d.Complete = d.ended
 	}
-	if r.opts.PerDisk {
+	if !d.Begun.IsZero() {
+		d.spent = d.ended.Sub(d.Begun)
+	}
+	if r.opts.PerDisk && !m.Broken {
 		r.publishDisk(c, d)
 	}
 	r.closeRound(c)
 }
 
-func (r *Recorder) state(m *messages.DeviceState) {
+func (r *Recorder) state(c actor.Context, m *messages.DeviceState) {
 	d := r.disks[m.Device]
 	if d == nil {
 		return
 	}
-	d.State, d.Since = m.State, r.now()
+	before := d.DeviceSnapshot
+	if d.State != m.State {
+		d.Since = r.now()
+	}
+	d.State, d.Why, d.Stuck = m.State, m.Why, m.Stuck
 	if m.State == messages.StateBackingOff {
 		d.Restarts++
+	} else {
+		d.Disk = m.Disk
+	}
+	if messages.OutOfService(before.State) != messages.OutOfService(m.State) || before.Why != m.Why || before.Disk != d.Disk {
+		r.publishState(c, m.Device)
+	}
+}
+
+// maxRecent is how many supervision events are kept.
+const maxRecent = 100
+
+func (r *Recorder) supervised(m *messages.SupervisionEvent) {
+	switch m.Kind {
+	case messages.EventCrash:
+		r.super.Crashes++
+	case messages.EventBirth:
+		r.super.Births++
+	case messages.EventDeadLetter:
+		r.super.DeadLetters++
+	case messages.EventLate:
+		r.super.Late++
+		return // too ordinary to push others out
+	}
+	r.super.Recent = append(r.super.Recent, *m)
+	if n := len(r.super.Recent); n > maxRecent {
+		r.super.Recent = slices.Clone(r.super.Recent[n-maxRecent:])
 	}
 }
 
 func (r *Recorder) snapshot() *messages.Snapshot {
-	s := &messages.Snapshot{At: r.now(), Rounds: r.rounds}
+	s := &messages.Snapshot{At: r.now(), Rounds: r.rounds, Peers: r.deps.Silent(), Supervision: r.super}
+	s.Supervision.Recent = slices.Clone(r.super.Recent)
 	for _, d := range r.disks {
 		one := d.DeviceSnapshot
-		one.Stats = messages.Stats{}
-		one.Stats.Add(d.Stats) // a copy of the map, too
+		one.Stats = copyOf(d.Stats)
 		s.Devices = append(s.Devices, one)
 	}
 	slices.SortFunc(s.Devices, func(a, b messages.DeviceSnapshot) int {
@@ -255,5 +305,6 @@ func (r *Recorder) written(c actor.Context, err error) {
 		inSwiftsWords(r.log.Error()).Err(err).Msgf("Exception dumping recon cache: %s", why(err))
 	}
 	r.writeNext(c)
+	r.publishDirty(c)
 	r.announce(c)
 }

@@ -81,6 +81,7 @@ func (r *Recorder) closeRound(c actor.Context) {
 	r.round = nil
 	r.rounds++
 	r.publishRound(c, spent)
+	r.publishAllStates(c)
 	r.ended = &messages.RoundDone{Stats: r.total()}
 	for name, d := range r.disks {
 		if d.Cut != "" {
@@ -93,7 +94,7 @@ func (r *Recorder) closeRound(c actor.Context) {
 // announce tells the supervisor about a finished round once the recon cache has
 // been told.
 func (r *Recorder) announce(c actor.Context) {
-	if r.ended != nil && !r.out && len(r.todo) == 0 {
+	if r.ended != nil && !r.out && len(r.todo) == 0 && len(r.dirty) == 0 {
 		c.Request(c.Parent(), r.ended)
 		r.ended = nil
 	}

@@ -30,7 +30,7 @@ func (*look) IgnoreDeadLetterLogging() {}
 func ringWatcherProps(e *engine, view *messages.View) *actor.Props {
 	return e.props(func() actor.Actor {
 		return &RingWatcher{
-			life: newLife(), errand: errand{deps: e.deps, timeout: e.opts.CallTimeout},
+			life: newLife(), errand: errand{deps: e.deps, timeout: e.opts.CallTimeout, grace: callGrace},
 			every: e.opts.RingCheckInterval, view: view, log: e.deps.Log,
 		}
 	})

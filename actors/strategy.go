@@ -24,6 +24,7 @@ func (stopOrEscalate) HandleFailure(s *actor.ActorSystem, parent actor.Superviso
 ) {
 	var fatal Fatal
 	if err, ok := reason.(error); ok && errors.As(err, &fatal) {
+		s.EventStream.Publish(&actor.SupervisorEvent{Child: child, Reason: reason, Directive: actor.EscalateDirective})
 		parent.EscalateFailure(reason, message)
 		return
 	}

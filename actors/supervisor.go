@@ -26,6 +26,8 @@ type Supervisor struct {
 	crashes  map[string]int         // in a row, by role or device name
 	restarts map[string]int         // ever, by device name
 	timers   map[string]func() bool // stops the wait of what is backing off
+	deaf     func()                 // ends the hearing of the system's events
+	seen     map[string]int         // supervision events by kind, for the log
 }
 
 // The names of the supervisor's own helpers, as crash keys; a device cannot have
@@ -47,6 +49,7 @@ func newSupervisor(e *engine, first *messages.View) *Supervisor {
 		life: newLife(), e: e, log: e.deps.Log, view: first,
 		devices: map[string]*actor.PID{}, names: map[string]string{},
 		crashes: map[string]int{}, restarts: map[string]int{}, timers: map[string]func() bool{},
+		seen: map[string]int{},
 	}
 }
 
@@ -61,11 +64,18 @@ func (s *Supervisor) Receive(c actor.Context) {
 		s.roundDone(c, m)
 	case *messages.GetSnapshot:
 		c.Forward(s.wiring.Recorder)
+	case *messages.Alive:
+		c.Respond(&messages.Living{})
+	case *Reload:
+		s.reload(c, m)
+	case *messages.SupervisionEvent:
+		s.happened(c, m)
 	case *actor.Terminated:
 		s.gone(c, m.Who)
 	case *rebirth:
 		s.bear(c, m.who)
 	case *actor.Stopping:
+		s.deaf()
 		for _, stop := range s.timers {
 			stop()
 		}
@@ -73,6 +83,7 @@ func (s *Supervisor) Receive(c actor.Context) {
 }
 
 func (s *Supervisor) start(c actor.Context) {
+	s.listen(c)
 	s.wiring.Budget = c.SpawnPrefix(budgetProps(s.e), "budget-")
 	s.wiring.Recorder = c.SpawnPrefix(recorderProps(s.e, s.view), "recorder-")
 	s.watcher = c.SpawnPrefix(ringWatcherProps(s.e, s.view), "rings-")
@@ -184,12 +195,34 @@ func (s *Supervisor) gone(c actor.Context, who *actor.PID) {
 	s.timers[name] = s.e.deps.Clock.AfterFunc(wait, func() { root.Send(self, &rebirth{name}) })
 }
 
+// reload goes on with another engine. The ring watcher is replaced: it is bound to
+// the rings that it looks at.
+func (s *Supervisor) reload(c actor.Context, m *Reload) {
+	opts := m.Options
+	opts.Once, opts.Only, opts.Ready = s.e.opts.Once, s.e.opts.Only, s.e.opts.Ready
+	s.e = newEngine(m.Deps, opts)
+	s.log = s.e.deps.Log
+	change := &adopted{s.e}
+	c.Request(s.wiring.Budget, change)
+	c.Request(s.wiring.Recorder, change)
+	for _, pid := range s.devices {
+		if pid != nil {
+			c.Request(pid, change)
+		}
+	}
+	old := s.watcher
+	s.watcher = c.SpawnPrefix(ringWatcherProps(s.e, m.View), "rings-")
+	c.Stop(old)
+	s.ringsChanged(c, &messages.RingsChanged{View: m.View})
+}
+
 // bear brings a successor into the world and tells it and the others about it.
 func (s *Supervisor) bear(c actor.Context, who string) {
 	delete(s.timers, who)
 	if s.stopping {
 		return
 	}
+	s.happened(c, &messages.SupervisionEvent{Kind: messages.EventBirth, Actor: who})
 	switch who {
 	case roleBudget:
 		s.wiring.Budget = c.SpawnPrefix(budgetProps(s.e), "budget-")

@@ -29,7 +29,7 @@ func TestStuckCallStallsOnlyItsDisk(t *testing.T) {
 			return fine(ctx, p, o)
 		}
 		w.start()
-		time.Sleep(w.opts.CallTimeout + grace + time.Minute)
+		time.Sleep(w.opts.CallTimeout + callGrace + time.Minute)
 		sick, well := w.device("d0"), w.device("d1")
 		if sick.State != messages.StateStalled || !strings.Contains(sick.Cut, "partition 3") {
 			t.Errorf("the sick disk is %s, cut %q", sick.State, sick.Cut)
@@ -37,7 +37,7 @@ func TestStuckCallStallsOnlyItsDisk(t *testing.T) {
 		if well.Passes == 0 {
 			t.Error("the other disk has not finished a pass")
 		}
-		w.mustLog("job is stuck")
+		w.mustLog("job is written off")
 		before := well.Passes
 		time.Sleep(10 * time.Minute)
 		if w.device("d0").State != messages.StateStalled || w.device("d1").Passes <= before {
@@ -48,7 +48,7 @@ func TestStuckCallStallsOnlyItsDisk(t *testing.T) {
 		if d := w.device("d0"); d.Passes == 0 || d.Cut != "" {
 			t.Errorf("the disk did not come back: %+v", d)
 		}
-		w.mustLog("device answers again")
+		w.mustLog("device is back in service")
 	})
 }
 

@@ -10,8 +10,9 @@ import (
 )
 
 // answer is what a piece of blocking work brings back to the actor that asked
-// for it. step tells which piece: an answer to an earlier one is dropped.
+// for it. task and step tell which piece: an answer to an earlier one is dropped.
 type answer struct {
+	task  *errand // only compared
 	step  uint64
 	value any
 	err   error
@@ -21,7 +22,10 @@ type answer struct {
 func (*answer) IgnoreDeadLetterLogging() {}
 
 // overdue tells an actor that its work has not come back in time.
-type overdue struct{ step uint64 }
+type overdue struct {
+	task *errand
+	step uint64
+}
 
 // IgnoreDeadLetterLogging: the actor may have ended meanwhile.
 func (*overdue) IgnoreDeadLetterLogging() {}
@@ -30,6 +34,7 @@ func (*overdue) IgnoreDeadLetterLogging() {}
 type errand struct {
 	deps    *Deps
 	timeout time.Duration // deadline of each piece
+	grace   time.Duration // how much later a piece may still come back
 	step    uint64        // of the piece that is out, or of the last one
 	out     bool
 	calm    func() bool // stops the overdue timer
@@ -42,19 +47,19 @@ func (w *errand) run(c actor.Context, ctx context.Context, f func(context.Contex
 	w.step++
 	w.out = true
 	self, root, step := c.Self(), c.ActorSystem().Root, w.step
-	w.calm = w.deps.Clock.AfterFunc(w.timeout+grace, func() { root.Send(self, &overdue{step}) })
+	w.calm = w.deps.Clock.AfterFunc(w.timeout+w.grace, func() { root.Send(self, &overdue{w, step}) })
 	timeout := w.timeout
 	w.deps.Go(func() {
 		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
 		value, err := shielded(ctx, f)
-		root.Send(self, &answer{step, value, err})
+		root.Send(self, &answer{w, step, value, err})
 	})
 }
 
 // back tells whether an answer belongs to the piece that is out, and takes it in.
 func (w *errand) back(a *answer) bool {
-	if !w.out || a.step != w.step {
+	if a.task != w || !w.out || a.step != w.step {
 		return false
 	}
 	w.out = false
@@ -63,7 +68,7 @@ func (w *errand) back(a *answer) bool {
 }
 
 // late tells whether the piece that is out is the one that an overdue names.
-func (w *errand) late(o *overdue) bool { return w.out && o.step == w.step }
+func (w *errand) late(o *overdue) bool { return o.task == w && w.out && o.step == w.step }
 
 // drop forgets the timer of the piece that is out; its answer will go nowhere.
 func (w *errand) drop() {

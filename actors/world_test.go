@@ -34,11 +34,14 @@ type world struct {
 	events  []string // what the engine did, in order
 	inside  int      // jobs inside the store, the peers or the transport
 	most    int      // most of them at any time
-	recon   []map[string]any
+	recon   []map[string]any          // updates of Swift's keys
+	states  map[string]map[string]any // what recon tells of each device
 	log     bytes.Buffer
 	polled  *messages.View // what the next Poll finds
 	list    func(ctx context.Context, device string, policy int) (messages.Listing, error)
 	hashes  func(ctx context.Context, p messages.Partition, o messages.HashOptions) (messages.HashReport, error)
+	probe   func(ctx context.Context, device string) (messages.Disk, error)
+	notes   map[string]messages.Cursor // by device
 	peer    func(ctx context.Context, n messages.Node, policy int, part uint32) (messages.Hashes, error)
 	push    func(ctx context.Context, job messages.SyncJob) (messages.SyncResult, error)
 	hold    func(ctx context.Context, p messages.Partition) (Hold, error)
@@ -135,11 +138,11 @@ func inWorld(t *testing.T, ring *table, test func(w *world)) {
 func (w *world) defaults() {
 	w.opts = Options{
 		Slots: 4, Interval: 30 * time.Second, StatsInterval: 300 * time.Second, RingCheckInterval: 15 * time.Second,
-		CallTimeout: 30 * time.Minute, Once: true, IPs: []string{"10.0.1.0"}, Port: 6300,
+		CallTimeout: 30 * time.Minute, ProbeInterval: 15 * time.Second, ProbeTimeout: 30 * time.Second, ErrorLimit: 3, Once: true, IPs: []string{"10.0.1.0"}, Port: 6300,
 	}
 	w.deps = Deps{
 		Clock: bubbleClock{}, Rand: &seeded{r: rand.New(rand.NewPCG(1, 2))}, Go: func(f func()) { go f() },
-		Placement: w, Store: w, Peers: peers{w}, Transport: w, Recon: w, Metrics: metrics{w}, Log: zerolog.New(&lockedWriter{w: w}),
+		Placement: w, Store: w, Peers: peers{w}, Transport: w, Recon: w, Cursors: cursors{w}, Silent: func() []messages.PeerState { return nil }, Metrics: metrics{w}, Log: zerolog.New(&lockedWriter{w: w}),
 	}
 	w.list = func(context.Context, string, int) (messages.Listing, error) {
 		var l messages.Listing
@@ -148,6 +151,9 @@ func (w *world) defaults() {
 		}
 		return l, nil
 	}
+	w.probe = func(context.Context, string) (messages.Disk, error) { return messages.DiskFine, nil }
+	w.states = map[string]map[string]any{}
+	w.notes = map[string]messages.Cursor{}
 	same := messages.Hashes{"abc": "00000000000000000000000000000000"}
 	w.hashes = func(context.Context, messages.Partition, messages.HashOptions) (messages.HashReport, error) {
 		return messages.HashReport{Hashes: same}, nil
@@ -268,9 +274,18 @@ func (w *world) Poll(_ context.Context, last *messages.View) (*messages.View, er
 	return last, nil
 }
 func (w *world) Check(context.Context, string) error { return nil }
-func (w *world) List(ctx context.Context, device string, policy int) (messages.Listing, error) {
-	return w.list(ctx, device, policy)
+func (w *world) List(ctx context.Context, device string, policy int, each func(messages.Listing)) error {
+	l, err := w.list(ctx, device, policy)
+	if err == nil {
+		each(l)
+	}
+	return err
 }
+
+func (w *world) Probe(ctx context.Context, device string) (messages.Disk, error) {
+	return w.probe(ctx, device)
+}
+func (w *world) Ill(err error) bool { return errors.Is(err, errDisk) }
 
 func (w *world) Hashes(ctx context.Context, p messages.Partition, o messages.HashOptions) (messages.HashReport, error) {
 	defer w.enter()()
@@ -286,6 +301,12 @@ func (w *world) Sync(ctx context.Context, job messages.SyncJob) (messages.SyncRe
 func (w *world) Update(_ context.Context, entries map[string]any) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if states, ok := entries[stateEntries]; ok && len(entries) == 1 {
+		for device, state := range states.(map[string]any) {
+			w.states[device] = state.(map[string]any)
+		}
+		return nil
+	}
 	w.recon = append(w.recon, entries)
 	return nil
 }
@@ -338,7 +359,36 @@ func (h *held) Remove(_ context.Context, files messages.Files, whole bool) (mess
 func (h *held) Release() { h.w.event("release %d", h.p.Number) }
 
 func (w *world) Keep(_ context.Context, key string, names []string) error {
+	if key == stateEntries {
+		return nil
+	}
 	w.event("keep %s %s", key, strings.Join(names, ","))
+	return nil
+}
+
+// cursors keep notes in memory.
+type cursors struct{ w *world }
+
+func (k cursors) Load(_ context.Context, device string) (*messages.Cursor, error) {
+	k.w.mu.Lock()
+	defer k.w.mu.Unlock()
+	if c, ok := k.w.notes[device]; ok {
+		return &c, nil
+	}
+	return nil, nil
+}
+
+func (k cursors) Save(_ context.Context, device string, c messages.Cursor) error {
+	k.w.mu.Lock()
+	defer k.w.mu.Unlock()
+	k.w.notes[device] = c
+	return nil
+}
+
+func (k cursors) Clear(_ context.Context, device string) error {
+	k.w.mu.Lock()
+	defer k.w.mu.Unlock()
+	delete(k.w.notes, device)
 	return nil
 }
 

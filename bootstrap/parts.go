@@ -2,19 +2,129 @@ package bootstrap
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
 
 	"github.com/rs/zerolog"
 
 	"understudy/actors"
 	"understudy/config"
+	"understudy/internal/observe/recon"
 	"understudy/internal/observe/statsd"
 	"understudy/internal/store"
 	"understudy/internal/swift/hashpath"
+	"understudy/internal/swift/policy"
+	"understudy/internal/swift/ring"
 	"understudy/internal/transport/replicate"
 	"understudy/internal/transport/rsync"
 	"understudy/internal/transport/ssync"
 	"understudy/messages"
 )
+
+// parts are what an engine is made of by one configuration.
+type parts struct {
+	deps    actors.Deps
+	opts    actors.Options
+	view    *messages.View // the rings at first sight
+	peers   *replicate.Client
+	closers []func()
+}
+
+// retire makes parts that others have taken the place of let go of what they keep
+// for later. Jobs that still use them go on.
+func (p *parts) retire() { p.peers.Close() }
+
+func (p *parts) close() {
+	for _, f := range p.closers {
+		f()
+	}
+}
+
+// assemble makes the parts that a configuration asks for and reads the rings.
+func (e *Engine) assemble(cfg *config.Config) (*parts, error) {
+	placement := NewPlacement(PlacementConfig{
+		SwiftDir: cfg.SwiftDir, Policies: replicated(cfg.Swift.Policies, e.log), RingIP: cfg.RingIP, BindIP: cfg.BindIP,
+		BindPort: cfg.BindPort, ServersPerPort: cfg.ServersPerPort, Log: e.log,
+	})
+	ips, err := ring.MyIPs(cfg.RingIP)
+	if err != nil {
+		return nil, fmt.Errorf("find the addresses of this node: %w", err)
+	}
+	p := &parts{}
+	if p.view, err = firstView(placement); err != nil {
+		return nil, err
+	}
+	disks := newStore(cfg, e.log)
+	p.peers = replicate.New(replicate.Config{
+		ConnTimeout: cfg.ConnTimeout, HTTPTimeout: cfg.HTTPTimeout,
+		UserAgent: "object-replicator " + strconv.Itoa(os.Getpid()),
+	})
+	p.closers = append(p.closers, p.peers.Close)
+	transport, err := p.transport(cfg, disks, e.log)
+	if err != nil {
+		p.close()
+		return nil, err
+	}
+	p.deps = actors.Deps{
+		Clock: wallClock{}, Rand: globalRand{}, Go: e.crew.Go,
+		Placement: placement, Store: localDisks{disks}, Peers: p.peers, Transport: transport,
+		Silent: func() []messages.PeerState { return nil },
+		Recon:  recon.New(cfg.ReconCachePath), Cursors: cursorsIn(cfg), Metrics: p.metrics(cfg, e.log), Log: e.log,
+	}
+	p.opts = e.options(cfg, p.view, ips)
+	return p, nil
+}
+
+// cursorDir is the folder of the cursors in that of the recon cache.
+const cursorDir = "understudy"
+
+func cursorsIn(cfg *config.Config) actors.Cursors {
+	return noCursors{filepath.Join(cfg.ReconCachePath, cursorDir)}
+}
+
+func (e *Engine) options(cfg *config.Config, view *messages.View, ips []string) actors.Options {
+	return actors.Options{
+		Slots: cfg.JobSlots(), DeviceSlots: cfg.DeviceConcurrency, Interval: cfg.Interval, StatsInterval: cfg.StatsInterval,
+		RingCheckInterval: cfg.RingCheckInterval, CallTimeout: cfg.LockupTimeout,
+		ProbeInterval: cfg.ProbeInterval, ProbeTimeout: cfg.ProbeTimeout, ErrorLimit: cfg.DeviceErrorLimit,
+		HandoffDelete: handoffDelete(cfg, view, e.log), HandoffsFirst: cfg.HandoffsFirst, HandoffSettle: cfg.HandoffSettle,
+		CheckRemote: cfg.SyncMethod == "ssync",
+		Once:        e.settings.Once, PerDisk: cfg.ReplicatorWorkers > 0, Only: e.settings.Only, IPs: ips, Port: ringPort(cfg), Ready: e.settings.Ready,
+	}
+}
+
+// replicated are the policies that this engine replicates, in swift.conf order.
+// Others are never touched.
+func replicated(set *policy.Set, log zerolog.Logger) (out []messages.Policy) {
+	ours, refused := set.Replicated()
+	for _, err := range refused {
+		log.Error().Err(err).Msg("policy is not replicated")
+	}
+	for _, p := range ours {
+		out = append(out, messages.Policy{Index: p.Index, Name: p.Name})
+	}
+	return out
+}
+
+func ringPort(cfg *config.Config) int {
+	if cfg.ServersPerPort != 0 {
+		return 0
+	}
+	return cfg.BindPort
+}
+
+func firstView(p *Placement) (*messages.View, error) {
+	view, err := p.Poll(context.Background(), nil)
+	if err != nil {
+		return nil, err
+	}
+	if len(view.Policies) > 0 && view.Policies[0].Ring == nil {
+		return nil, view.Policies[0].Err
+	}
+	return view, nil
+}
 
 func newStore(cfg *config.Config, log zerolog.Logger) *store.Store {
 	return store.New(store.Options{
@@ -37,12 +147,12 @@ func (d localDisks) Hold(ctx context.Context, p messages.Partition) (actors.Hold
 }
 
 // transport is what sync_method names.
-func (e *Engine) transport(cfg *config.Config, disks *store.Store, peers *replicate.Client) (actors.Transport, error) {
+func (p *parts) transport(cfg *config.Config, disks *store.Store, log zerolog.Logger) (actors.Transport, error) {
 	if cfg.SyncMethod == "ssync" {
 		paths := hashpath.Hasher{Prefix: cfg.Swift.HashPrefix, Suffix: cfg.Swift.HashSuffix}
 		return ssync.New(ssync.Config{
 			ConnTimeout: cfg.ConnTimeout, NodeTimeout: cfg.NodeTimeout, HTTPTimeout: cfg.HTTPTimeout,
-			LineLimit: cfg.NetworkChunkSize, Log: e.log,
+			LineLimit: cfg.NetworkChunkSize, Log: log,
 			Open: func(ctx context.Context, p messages.Partition) (ssync.Objects, error) {
 				objects, err := disks.OpenObjects(ctx, p, paths)
 				if err != nil {
@@ -56,25 +166,25 @@ func (e *Engine) transport(cfg *config.Config, disks *store.Store, peers *replic
 		Devices: cfg.Devices, Module: cfg.Rsync.Module, IOTimeout: cfg.Rsync.IOTimeout, BWLimit: cfg.Rsync.BWLimit,
 		Timeout: cfg.Rsync.Timeout, Compress: cfg.Rsync.Compress, LogTransfers: cfg.Rsync.LogTransfers,
 		ErrorLogLineLength: cfg.Rsync.ErrorLogLineLength, NamesAreProof: cfg.HandoffProof == "names",
-		Suffixes: disks.SuffixDirs, Peers: peers, Log: e.log,
+		Suffixes: disks.SuffixDirs, Peers: p.peers, Log: log,
 	})
 	if err != nil {
 		return nil, err
 	}
-	e.closers = append(e.closers, t.Close)
+	p.closers = append(p.closers, t.Close)
 	return t, nil
 }
 
 // metrics sends statistics to a statsd server, if one is configured.
-func (e *Engine) metrics(cfg *config.Config) actors.Metrics {
+func (p *parts) metrics(cfg *config.Config, log zerolog.Logger) actors.Metrics {
 	if cfg.Statsd.Host == "" || !cfg.Statsd.EmitLegacy {
 		return statsd.None{}
 	}
 	c := statsd.New(statsd.Config{
 		Host: cfg.Statsd.Host, Port: cfg.Statsd.Port, BasePrefix: cfg.Statsd.MetricPrefix, TailPrefix: cfg.Log.Name,
-		DefaultRate: cfg.Statsd.DefaultRate, RateFactor: cfg.Statsd.RateFactor, Log: e.log,
+		DefaultRate: cfg.Statsd.DefaultRate, RateFactor: cfg.Statsd.RateFactor, Log: log,
 	})
-	e.closers = append(e.closers, c.Close)
+	p.closers = append(p.closers, c.Close)
 	return c
 }
 
@@ -91,11 +201,4 @@ func handoffDelete(cfg *config.Config, view *messages.View, log zerolog.Logger) 
 	}
 	log.Warn().Bool("swift", true).Msgf("No storage policies found for which handoff_delete=%d would have an effect. Disabling.", cfg.HandoffDelete)
 	return 0
-}
-
-// crew runs the actors and their errands.
-func (e *Engine) crew() func(func()) {
-	c := newCrew()
-	e.closers = append(e.closers, c.Close)
-	return c.Go
 }

@@ -48,7 +48,11 @@ type Config struct {
 	Interval          time.Duration // rest between two passes
 	StatsInterval     time.Duration
 	RingCheckInterval time.Duration
-	LockupTimeout     time.Duration // a job that takes longer is written off; more than 0
+	LockupTimeout     time.Duration // a call that takes longer is written off; more than 0
+	DeviceConcurrency int           // jobs at a time on one disk; 0 is "auto"
+	ProbeInterval     time.Duration // between two probes of a disk; more than 0
+	ProbeTimeout      time.Duration // after which a disk is stalled; more than 0
+	DeviceErrorLimit  int           // ill jobs in a row that make a disk failing; at least 1
 	HandoffsFirst     bool
 	HandoffDelete     int    // 0 is "auto"
 	HandoffProof      string // "names" or "size"

@@ -115,8 +115,29 @@ var passOptions = []Option{
 	},
 	{
 		Name: "lockup_timeout", Group: "Passes", Scope: Replicator, Kind: Seconds, Default: "1800", Effect: Differs, valid: above(0),
-		Meaning: "Swift ignores it. Here it is for each job: one that takes longer is written off and its slot goes to another disk.",
-		field:   func(c *Config) any { return &c.LockupTimeout },
+		Meaning: "Swift ignores it. Here it is for each call of a job, on a disk or to a peer: one that has not returned ten seconds after it " +
+			"is written off, its slot goes to another disk, and its own disk is stalled until the call returns.",
+		field: func(c *Config) any { return &c.LockupTimeout },
+	},
+	{
+		Name: "device_concurrency", Group: "Passes", Scope: Replicator, Kind: AutoInt, Default: "auto", Effect: Own, valid: atLeast(0),
+		Meaning: "Jobs at a time on one disk. auto shares the node's jobs between the disks that have work, and leaves one to the others if a disk is alone in it.",
+		field:   func(c *Config) any { return &c.DeviceConcurrency },
+	},
+	{
+		Name: "probe_interval", Group: "Passes", Scope: Replicator, Kind: Seconds, Default: "15", Effect: Own, valid: above(0),
+		Meaning: "Time between two probes of a disk at work or out of service: a file without a name is written, synced and read back.",
+		field:   func(c *Config) any { return &c.ProbeInterval },
+	},
+	{
+		Name: "probe_timeout", Group: "Passes", Scope: Replicator, Kind: Seconds, Default: "30", Effect: Own, valid: above(0),
+		Meaning: "A disk that has not answered a probe after this time is stalled: its jobs are written off and their slots go to other disks.",
+		field:   func(c *Config) any { return &c.ProbeTimeout },
+	},
+	{
+		Name: "device_error_limit", Group: "Passes", Scope: Replicator, Kind: Int, Default: "10", Effect: Own, valid: atLeast(1),
+		Meaning: "A disk is failing when so many jobs in a row ended by errors of the disk itself, and gets no work until a probe finds it well.",
+		field:   func(c *Config) any { return &c.DeviceErrorLimit },
 	},
 	{
 		Name: "handoffs_first", Group: "Passes", Scope: Replicator, Kind: Bool, Default: "false",

@@ -26,22 +26,35 @@ type RunDone struct {
 // GetSnapshot asks the recorder, through the supervisor, for a Snapshot.
 type GetSnapshot struct{}
 
+// Alive asks the supervisor whether it works off its mailbox. It answers Living.
+type Alive struct{}
+
+// Living is the answer to Alive.
+type Living struct{}
+
 // Snapshot is a copy of what the recorder knows; nobody changes it afterwards.
 type Snapshot struct {
-	At      time.Time
-	Rounds  int              // complete rounds since the start
-	Devices []DeviceSnapshot // sorted by name
+	At          time.Time
+	Rounds      int              // complete rounds since the start
+	Devices     []DeviceSnapshot // sorted by name
+	Peers       []PeerState      // those that are silent
+	Supervision Supervision
 }
 
 // DeviceSnapshot is one device's line in a Snapshot.
 type DeviceSnapshot struct {
 	Device   string
-	State    string    // resting, listing, running, stalled, backing-off
+	State    string    // one of the states below
+	Disk     Disk      // what its disk is good for
+	Why      string    // of a state that is not the ordinary one
 	Since    time.Time // when the state began
+	Stuck    int       // calls that have not returned in time, each with a thread of its own
 	Jobs     int       // jobs of the running or last pass
 	Done     int       // jobs ended
 	Handoffs int       // handoff partitions left by the last pass
 	Stats    Stats     // numbers of the running or last pass
+	Begun    time.Time // of the running or last pass, zero before the first
+	Complete time.Time // end of the last pass that reached its last job, zero before the first
 	Passes   int       // passes that reached their last job
 	Cut      string    // why the last pass was cut short, or empty
 	Restarts int       // crashes of its actor
@@ -52,13 +65,54 @@ type DeviceSnapshot struct {
 type DeviceState struct {
 	Device string
 	State  string
+	Disk   Disk
+	Why    string
+	Stuck  int
 }
 
 // The states of a device, with one spelling everywhere.
 const (
 	StateResting    = "resting"     // between two passes
-	StateListing    = "listing"     // reading which partitions there are
-	StateRunning    = "running"     // jobs in flight
+	StateListing    = "listing"     // reading which partitions there are; jobs begin meanwhile
+	StateRunning    = "running"     // all partitions are known, jobs in flight
+	StateUnmounted  = "unmounted"   // the disk is not there
+	StateFailing    = "failing"     // the disk answers with errors
 	StateStalled    = "stalled"     // a call on the disk has not returned in time
 	StateBackingOff = "backing-off" // its actor crashed and waits to be born again
+)
+
+// OutOfService tells whether a device in a state does no work, and why is told.
+func OutOfService(state string) bool {
+	switch state {
+	case StateUnmounted, StateFailing, StateStalled, StateBackingOff:
+		return true
+	}
+	return false
+}
+
+// Supervision counts what supervision has seen since the start.
+type Supervision struct {
+	Crashes     int                // actors that panicked, by whatever message
+	Births      int                // successors that were born after a crash
+	DeadLetters int                // messages to actors that were gone, late answers left out
+	Late        int                // answers to actors that were gone: expected after stops
+	Recent      []SupervisionEvent // the newest last, a hundred at most
+}
+
+// SupervisionEvent is one thing that supervision has seen. Sender: supervisor.
+// Receiver: recorder.
+type SupervisionEvent struct {
+	At        time.Time
+	Kind      string // "crash", "birth", "dead letter", "late answer"
+	Actor     string // id, or the name of a device for a birth
+	Directive string // of a crash: "stop", "escalate"
+	Why       string // the panic, or the type of the message
+}
+
+// The kinds of a SupervisionEvent.
+const (
+	EventCrash      = "crash"
+	EventBirth      = "birth"
+	EventDeadLetter = "dead letter"
+	EventLate       = "late answer"
 )

@@ -24,3 +24,8 @@ type PartitionDone struct {
 type PartitionStuck struct {
 	Outcome Outcome
 }
+
+// GiveUp tells a partition actor that its disk has stalled: its job is over as if a
+// call of its own had not returned in time. Sender: device. Receiver: partition,
+// which answers PartitionStuck unless it has just ended.
+type GiveUp struct{ Why string }

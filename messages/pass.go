@@ -7,12 +7,21 @@ import "time"
 // device in daemon mode. Receiver: device; ignored while a pass runs.
 type StartPass struct{}
 
-// PassStarted says that a device knows its work and begins with it.
-// Sender: device. Receiver: recorder, which opens a round if none is open.
+// PassStarted says that a device begins a pass, or goes on with one that was
+// interrupted. Sender: device. Receiver: recorder, which opens a round if none is
+// open.
 type PassStarted struct {
+	Device string
+	At     time.Time // when the pass began, in whatever process
+	Before Stats     // numbers of the part of the pass that an interruption ended
+	Done   int       // partitions looked at in that part
+}
+
+// PassFound tells what a device has found so far while it is listed. Sender:
+// device, several times a pass. Receiver: recorder, which adds it up.
+type PassFound struct {
 	Device   string
-	At       time.Time    // when the pass began, before the disk was listed
-	Jobs     int          // partitions that will be looked at
+	Jobs     int          // more partitions that will be looked at
 	Counts   Counts       // failures found while listing
 	Failures FailureNodes // nil when there were none
 }
@@ -30,6 +39,7 @@ type PassDone struct {
 	Device   string
 	Handoffs int    // handoff partitions that are still there
 	Cut      string // why the pass ended before its last job, or empty
+	Broken   bool   // the cut was trouble in mid-work: the pass is unfinished, to be gone on with
 }
 
 // RoundDone says that every device has ended a pass since the round was opened

@@ -1,81 +1,111 @@
 package plan
 
 import (
-	"maps"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
-
-	"understudy/messages"
 )
 
-// No job is lost or done twice; with handoffs first no primary comes before a
-// handoff, and both kinds keep the order of the shuffle.
-func TestOrder(t *testing.T) {
+// Every partition has a place of its own, from which it can be told, whatever the
+// seed.
+func TestOrderIsInvertible(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		n := rapid.IntRange(0, 50).Draw(t, "jobs")
-		seed := rapid.Uint64().Draw(t, "seed")
-		odd := func(j int) bool { return j%2 == 1 }
-		ordered := func(first bool) []int {
-			jobs := make([]int, n)
-			for i := range jobs {
-				jobs[i] = i
-			}
-			Order(jobs, rand.New(rand.NewPCG(seed, 0)).Shuffle, first, odd)
-			return jobs
+		o := Order(rapid.Uint32().Draw(t, "seed"))
+		number := rapid.Uint32().Draw(t, "number")
+		if got := o.At(o.Place(number)); got != number {
+			t.Fatalf("the place %d of %d leads to %d", o.Place(number), number, got)
 		}
-		shuffled, first := ordered(false), ordered(true)
-		sorted := slices.Sorted(slices.Values(first))
-		for i, j := range sorted {
-			if i != j {
-				t.Fatalf("not a permutation: %v", first)
-			}
+	})
+}
+
+// Neighbours do not stay neighbours, and another seed is another order: of 4096
+// partitions about half change sides of the middle.
+func TestOrderIsRandom(t *testing.T) {
+	const n = 4096
+	sequence := func(seed Order) []uint32 {
+		numbers := make([]uint32, n)
+		for i := range numbers {
+			numbers[i] = uint32(i)
 		}
-		var want []int
-		for _, handoff := range []bool{true, false} {
-			for _, j := range shuffled {
-				if odd(j) == handoff {
-					want = append(want, j)
+		slices.SortFunc(numbers, func(a, b uint32) int { return int(int64(seed.Place(a)) - int64(seed.Place(b))) })
+		return numbers
+	}
+	orders := [][]uint32{sequence(0), sequence(1), sequence(2), sequence(1 << 31), sequence(0xdeadbeef)}
+	identity := make([]uint32, n)
+	for i := range identity {
+		identity[i] = uint32(i)
+	}
+	orders = append(orders, identity)
+	for i, a := range orders {
+		for _, b := range orders[:i] {
+			first := map[uint32]bool{}
+			for _, number := range a[:n/2] {
+				first[number] = true
+			}
+			both := 0
+			for _, number := range b[:n/2] {
+				if first[number] {
+					both++
 				}
 			}
+			if both < n/4-n/32 || both > n/4+n/32 {
+				t.Errorf("of the first halves of two orders %d of %d are the same", both, n/2)
+			}
 		}
-		if !slices.Equal(first, want) {
-			t.Fatalf("got %v, want %v", first, want)
-		}
-	})
+	}
 }
 
-// A model of replication by suffix: pushing what differs, and nothing else, makes
-// the remote agree in every suffix that the local side has, and leaves the others.
-func TestDifferConverges(t *testing.T) {
+// A backlog gives out each partition once, in the order of the pass, also when
+// they come while others are taken; and what is below the first place is done.
+func TestBacklog(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		hashes := rapid.MapOf(rapid.SampledFrom([]string{"000", "abc", "def", "fff"}), rapid.SampledFrom([]string{"", "1", "2"}))
-		local, remote := messages.Hashes(hashes.Draw(t, "local")), messages.Hashes(hashes.Draw(t, "remote"))
-		after := maps.Clone(remote)
-		diff := Differ(local, remote)
-		if !slices.IsSorted(diff) {
-			t.Fatalf("not sorted: %v", diff)
-		}
-		for _, suffix := range diff {
-			if remote[suffix] == local[suffix] && (local[suffix] != "" || hasKey(remote, suffix)) {
-				t.Fatalf("%s does not differ", suffix)
+		b := NewBacklog(Order(rapid.Uint32().Draw(t, "seed")))
+		waiting := map[[2]uint32]bool{}
+		for range rapid.IntRange(0, 200).Draw(t, "steps") {
+			if rapid.Bool().Draw(t, "add") {
+				w := [2]uint32{rapid.Uint32Range(0, 2).Draw(t, "policy"), rapid.Uint32Range(0, 40).Draw(t, "number")}
+				if !waiting[w] {
+					waiting[w] = true
+					b.Add(w[0], w[1])
+				}
+				continue
 			}
-			after[suffix] = local[suffix]
-		}
-		if again := Differ(local, after); len(again) > 0 {
-			t.Fatalf("still differ: %v", again)
-		}
-		for suffix, hash := range remote {
-			if _, here := local[suffix]; !here && after[suffix] != hash {
-				t.Fatalf("%s is the remote's own, and changed", suffix)
+			first := b.First()
+			w, ok := b.Next()
+			if ok != (len(waiting) > 0) {
+				t.Fatalf("%d wait, Next says %v", len(waiting), ok)
+			}
+			if !ok {
+				if first != PastAll {
+					t.Fatalf("an empty backlog begins at %d", first)
+				}
+				continue
+			}
+			if !waiting[[2]uint32{w.Policy, w.Number}] || uint64(w.Place) != first || w.Place != b.Place(w.Policy, w.Number) {
+				t.Fatalf("took %+v, first was %d, waiting %v", w, first, waiting)
+			}
+			delete(waiting, [2]uint32{w.Policy, w.Number})
+			for rest := range waiting {
+				if b.Place(rest[0], rest[1]) < w.Place {
+					t.Fatalf("%v comes after %+v", rest, w)
+				}
+			}
+			if b.Len() != len(waiting) {
+				t.Fatalf("%d wait, Len says %d", len(waiting), b.Len())
 			}
 		}
 	})
 }
 
-func hasKey(h messages.Hashes, suffix string) bool {
-	_, ok := h[suffix]
-	return ok
+func BenchmarkBacklog(b *testing.B) {
+	for b.Loop() {
+		l := NewBacklog(7)
+		for i := range uint32(1 << 20) {
+			l.Add(0, i)
+		}
+		for l.Len() > 0 {
+			l.Next()
+		}
+	}
 }

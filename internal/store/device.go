@@ -19,14 +19,6 @@ func (s *Store) Check(ctx context.Context, device string) error {
 	return err
 }
 
-// Probe tells what a device is good for.
-func (s *Store) Probe(ctx context.Context, device string) (messages.Disk, error) {
-	return messages.DiskFine, s.Check(ctx, device)
-}
-
-// Ill tells whether an error is an illness of the disk itself.
-func (s *Store) Ill(err error) bool { return is(err, unix.EIO) }
-
 // check also describes the directory that the device's path leads to.
 func (s *Store) check(device string) (Info, error) {
 	refuse := func(why string, err error) (Info, error) {

@@ -64,7 +64,7 @@ func TestCheckRefusesDots(t *testing.T) {
 		if err := b.Check(context.Background(), device); !errors.As(err, &e) || e.Message != device+" is not a valid drive name" {
 			t.Errorf("%q: %v", device, err)
 		}
-		if _, err := b.List(context.Background(), device, 0); !errors.As(err, &e) {
+		if _, err := wholeList(context.Background(), b.Store, device, 0); !errors.As(err, &e) {
 			t.Errorf("list %q: %v", device, err)
 		}
 	}
@@ -91,9 +91,18 @@ func TestCheckKeepsCause(t *testing.T) {
 func everyCall(s *Store) map[string]error {
 	ctx := context.Background()
 	errs := map[string]error{"check": s.Check(ctx, "sda"), "invalidate": s.Invalidate(ctx, part, []string{"abc"})}
-	_, errs["list"] = s.List(ctx, "sda", 0)
+	_, errs["probe"] = s.Probe(ctx, "sda")
+	_, errs["list"] = wholeList(ctx, s, "sda", 0)
 	_, errs["hashes"] = s.Hashes(ctx, part, messages.HashOptions{List: true})
 	_, errs["suffixes"] = s.SuffixDirs(ctx, part, []string{"abc"})
+	h, err := s.Hold(ctx, part)
+	if errs["hold"] = err; err == nil {
+		h.Release()
+	}
+	o, err := s.OpenObjects(ctx, part, testPaths)
+	if errs["objects"] = err; err == nil {
+		o.Close()
+	}
 	_, errs["lock partition"] = s.LockPartition(ctx, part, ReplicationLock, 0, true)
 	_, errs["lock device"] = s.LockDevice(ctx, "sda", 2, 0)
 	return errs
@@ -158,7 +167,7 @@ func TestDeviceSwappedWhileOpened(t *testing.T) {
 		}
 		return nil
 	}))
-	_, err := b.List(context.Background(), "sda", 0)
+	_, err := wholeList(context.Background(), b.Store, "sda", 0)
 	var e *messages.DeviceError
 	if !errors.As(err, &e) || swapped != 1 {
 		t.Errorf("%v after %d swaps", err, swapped)

@@ -21,6 +21,11 @@ type FS interface {
 	// means at itself, else a symbolic link is ENOTDIR. All or an error: what was
 	// read before an error is not to be used.
 	ReadDir(at Dir, name string, into []string) ([]string, error)
+	// EachName is ReadDir for directories without bound: it hands the names to batch
+	// as they are read, some at a time and never none. They are good during that call
+	// only. An error of batch ends the reading and is returned. An error of the
+	// directory may come after some batches.
+	EachName(at Dir, name string, batch func(names []string) error) error
 	// SyncDir makes the entries of a directory durable.
 	SyncDir(d Dir) error
 	// CloseDir gives a directory back.

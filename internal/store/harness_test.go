@@ -182,6 +182,20 @@ func (f faultFS) ReadDir(at Dir, name string, into []string) ([]string, error) {
 	return f.FS.ReadDir(at, name, into)
 }
 
+// EachName asks before the first batch ("readdir") and after each ("readdir on").
+func (f faultFS) EachName(at Dir, name string, batch func([]string) error) error {
+	path := at.Child(name)
+	if err := f.ask("readdir", path); err != nil {
+		return err
+	}
+	return f.FS.EachName(at, name, func(names []string) error {
+		if err := batch(names); err != nil {
+			return err
+		}
+		return f.ask("readdir on", path)
+	})
+}
+
 func (f faultFS) SyncDir(d Dir) error {
 	if err := f.ask("syncdir", d.Path); err != nil {
 		return err
@@ -237,7 +251,10 @@ func (f faultFS) Move(from Dir, old string, to Dir, name string) error {
 
 func (f faultFS) OpenFile(at Dir, name string, flags int, perm uint32) (File, error) {
 	op := "openfile"
-	if flags&unix.O_CREAT != 0 {
+	switch {
+	case flags&unix.O_TMPFILE == unix.O_TMPFILE:
+		op = "tmpfile"
+	case flags&unix.O_CREAT != 0:
 		op = "create"
 	}
 	path := at.Child(name)
@@ -265,6 +282,24 @@ func (f faultFile) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	return f.File.Read(p)
+}
+
+func (f faultFile) ReadAt(p []byte, at int64) (int, error) {
+	if err := f.fs.ask("pread", f.path); err != nil {
+		return 0, err
+	}
+	return f.File.ReadAt(p, at)
+}
+
+func (f faultFile) Stat() (Info, error) {
+	if err := f.fs.ask("fstat", f.path); err != nil {
+		return Info{}, err
+	}
+	return f.File.Stat()
+}
+
+func (f faultFile) Close() error {
+	return errors.Join(f.fs.ask("close", f.path), f.File.Close())
 }
 
 func (f faultFile) Write(p []byte) (int, error) {

@@ -161,7 +161,7 @@ func TestHoldFaults(t *testing.T) {
 				}
 				break
 			}
-			if !errors.Is(err, errno) && !strings.HasPrefix(failed, "closedir") {
+			if !errors.Is(err, errno) && !strings.HasPrefix(failed, "close") {
 				t.Errorf("%v at %s: %v", errno, failed, err)
 			}
 			if after := without(tree(t, b.in()), handoffLock); !sameSet(after, before) {

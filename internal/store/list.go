@@ -16,6 +16,10 @@ import (
 // (*messages.DeviceError), deletes old temporary files and makes the policy's
 // directory when it is missing. Entries are taken by their names alone.
 // Swift: obj/replicator.py build_replication_jobs.
+//
+// Each piece is what one system call has read, some thousand names at most; what it
+// keeps of a partition is its number. An empty directory has no pieces. A disk that
+// fails in the middle is an error after some pieces, and so is a ctx that is done.
 func (s *Store) List(ctx context.Context, device string, policy int, each func(messages.Listing)) error {
 	d, err := s.openDevice(ctx, device)
 	if err != nil {
@@ -25,9 +29,16 @@ func (s *Store) List(ctx context.Context, device string, policy int, each func(m
 	if err := s.cleanTmp(ctx, d, messages.TmpDir(policy)); err != nil {
 		return err
 	}
-	dir := messages.ObjectsDir(policy)
-	names, err := s.fs.ReadDir(d, dir, nil)
-	if is(err, unix.ENOENT) {
+	dir, pieces := messages.ObjectsDir(policy), 0
+	err = s.fs.EachName(d, dir, func(names []string) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		each(sortOut(names))
+		pieces++
+		return nil
+	})
+	if is(err, unix.ENOENT) && pieces == 0 {
 		// Unlike Swift: never the device itself, should it have vanished since.
 		if err := s.fs.Mkdir(d, dir); err != nil && !is(err, unix.EEXIST) {
 			return &messages.CreateError{Path: d.Child(dir), Err: err}
@@ -38,7 +49,6 @@ func (s *Store) List(ctx context.Context, device string, policy int, each func(m
 	if err != nil {
 		return fmt.Errorf("list partitions: %w", err)
 	}
-	each(sortOut(names))
 	return nil
 }
 
@@ -54,7 +64,7 @@ func sortOut(names []string) messages.Listing {
 		if n, err := strconv.ParseUint(name, 10, 32); err == nil && (name[0] != '0' || len(name) == 1) {
 			l.Partitions = append(l.Partitions, uint32(n))
 		} else if !strings.HasPrefix(name, "auditor_status_") || !strings.HasSuffix(name, ".json") {
-			l.Strange = append(l.Strange, strings.Clone(name)) // not to keep the whole listing alive
+			l.Strange = append(l.Strange, strings.Clone(name)) // it outlives its batch
 		}
 	}
 	return l

@@ -299,7 +299,7 @@ func TestRemoveFaults(t *testing.T) {
 						failed = op + " " + path
 						return errno
 					}
-					if failed != "" && !strings.HasPrefix(failed, "closedir") && (op == "remove" || op == "rmdir") {
+					if failed != "" && !strings.HasPrefix(failed, "close") && (op == "remove" || op == "rmdir") {
 						more = op + " " + path
 					}
 					return nil
@@ -321,7 +321,7 @@ func TestRemoveFaults(t *testing.T) {
 					}
 					break
 				}
-				if !errors.Is(err, errno) && !strings.HasPrefix(failed, "closedir") {
+				if !errors.Is(err, errno) && !strings.HasPrefix(failed, "close") {
 					t.Errorf("%v at %s: %v", errno, failed, err)
 				}
 				if more != "" || r.Whole && err != nil {

@@ -1,0 +1,75 @@
+package actors
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"understudy/messages"
+)
+
+// The library tells on the system's event stream which actors failed and which
+// messages reached nobody. The supervisor hears what concerns its own tree; a host
+// may have others in the same system.
+
+// ignorable is a message whose receiver may be gone: late answers and alarms.
+type ignorable interface{ IgnoreDeadLetterLogging() }
+
+// listen begins to hear the system's events. A subscriber runs in the publisher's
+// goroutine, so it only passes on.
+func (s *Supervisor) listen(c actor.Context) {
+	self, system := c.Self(), c.ActorSystem()
+	tree := self.Id + "/"
+	sub := system.EventStream.Subscribe(func(e any) {
+		var told *messages.SupervisionEvent
+		switch m := e.(type) {
+		case *actor.SupervisorEvent:
+			if strings.HasPrefix(m.Child.Id, tree) {
+				told = &messages.SupervisionEvent{
+					Kind: messages.EventCrash, Actor: m.Child.Id, Directive: directive(m.Directive), Why: fmt.Sprint(m.Reason),
+				}
+			}
+		case *actor.DeadLetterEvent:
+			// A recorder that has crashed hears of no events: nor must that be one.
+			_, echo := m.Message.(*messages.SupervisionEvent)
+			if m.PID != nil && strings.HasPrefix(m.PID.Id, tree) && !echo {
+				told = deadLetter(m)
+			}
+		}
+		if told != nil {
+			system.Root.Send(self, told)
+		}
+	})
+	s.deaf = func() { system.EventStream.Unsubscribe(sub) }
+}
+
+func deadLetter(m *actor.DeadLetterEvent) *messages.SupervisionEvent {
+	kind := messages.EventDeadLetter
+	if _, ok := m.Message.(ignorable); ok {
+		kind = messages.EventLate
+	}
+	return &messages.SupervisionEvent{Kind: kind, Actor: m.PID.Id, Why: fmt.Sprintf("%T", m.Message)}
+}
+
+func directive(d actor.Directive) string {
+	if d == actor.EscalateDirective {
+		return "escalate"
+	}
+	return "stop"
+}
+
+// happened logs an event and has it counted. Of a storm of one kind only the 1st,
+// 2nd, 4th, 8th … are logged.
+func (s *Supervisor) happened(c actor.Context, m *messages.SupervisionEvent) {
+	m.At = s.e.deps.Clock.Now()
+	s.seen[m.Kind]++
+	if n := s.seen[m.Kind]; n&(n-1) == 0 {
+		level := s.log.Warn()
+		if m.Kind == messages.EventLate {
+			level = s.log.Debug()
+		}
+		level.Str("event", m.Kind).Str("actor", m.Actor).Str("directive", m.Directive).Str("why", m.Why).Int("count", n).Msg("supervision")
+	}
+	c.Request(s.wiring.Recorder, m)
+}
