@@ -18,6 +18,7 @@ import (
 type Budget struct {
 	life
 	slots    int
+	devices  int // of the node
 	free     int // may be negative for a while, after a rebirth or when slots become fewer
 	accounts map[string]*account
 	turn     []*account // those with open requests, next one first
@@ -44,6 +45,8 @@ func (b *Budget) Receive(c actor.Context) {
 		b.take(b.account(c), -min(m.N, b.account(c).held))
 	case *messages.ClaimSlots:
 		b.take(b.account(c), m.N)
+	case *messages.DevicesChanged:
+		b.devices = len(m.Devices)
 	case *adopted:
 		b.free += m.engine.opts.Slots - b.slots
 		b.slots = m.engine.opts.Slots
@@ -104,7 +107,7 @@ func (b *Budget) next() *account {
 	b.turn = slices.DeleteFunc(b.turn, func(a *account) bool { return a.asked == 0 }) // their devices are gone
 	share := b.share()
 	most := b.slots
-	if len(b.accounts) > 1 {
+	if b.devices > 1 {
 		most = max(1, b.slots-1)
 	}
 	for _, limit := range []int{share, most} {

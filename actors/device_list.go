@@ -102,11 +102,11 @@ func (d *Device) allListed(c actor.Context, refused []refusal) bool {
 		var device *messages.DeviceError
 		d.tellRefused(c, r)
 		switch {
-		case errors.As(r.err, &device):
-			d.leave(c, messages.StateUnmounted, device.Message)
-			return false
 		case d.e.deps.Store.Ill(r.err):
 			d.leave(c, messages.StateFailing, r.err.Error())
+			return false
+		case errors.As(r.err, &device):
+			d.leave(c, messages.StateUnmounted, device.Message)
 			return false
 		}
 	}

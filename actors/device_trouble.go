@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -85,16 +86,17 @@ func (d *Device) refuse(c actor.Context, why string) {
 // diagnose looks at how a job has ended for signs of an ill disk. A few bad sectors
 // fail their partitions only: it takes a row of ill jobs to take a disk out of service.
 func (d *Device) diagnose(c actor.Context, o messages.Outcome) {
+	ill := cmp.Or(o.Ill, o.Err)
 	var gone *messages.DeviceError
 	switch {
-	case o.Err == nil:
+	case ill == nil:
 		d.ills = 0
-	case errors.As(o.Err, &gone):
-		d.leave(c, messages.StateUnmounted, gone.Message)
-	case d.e.deps.Store.Ill(o.Err):
+	case d.e.deps.Store.Ill(ill): // also of a device that seems not mounted: its disk is dead
 		if d.ills++; d.ills >= d.e.opts.ErrorLimit {
-			d.leave(c, messages.StateFailing, o.Err.Error())
+			d.leave(c, messages.StateFailing, ill.Error())
 		}
+	case errors.As(ill, &gone):
+		d.leave(c, messages.StateUnmounted, gone.Message)
 	}
 }
 
@@ -124,11 +126,11 @@ func (d *Device) probed(c actor.Context, a *answer) {
 	switch {
 	case d.stopping || d.phase == messages.StateResting:
 		return // its pass has ended meanwhile
-	case errors.As(a.err, &gone):
-		d.leave(c, messages.StateUnmounted, gone.Message)
-		return
 	case a.err != nil && d.e.deps.Store.Ill(a.err):
 		d.leave(c, messages.StateFailing, a.err.Error())
+		return
+	case errors.As(a.err, &gone):
+		d.leave(c, messages.StateUnmounted, gone.Message)
 		return
 	case a.err != nil: // trouble of ours, not the disk's
 		d.log.Warn().Err(a.err).Msg("probe device")

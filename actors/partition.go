@@ -38,6 +38,7 @@ type Partition struct {
 	diff   []string                     // what it lacks
 	state  func(actor.Context, *answer) // what to do with the next answer
 	stuck  bool                         // reported as stuck; only the end is awaited
+	ill    error                        // an illness of the disk that hashing met
 	revert revertState
 }
 
@@ -111,6 +112,7 @@ func (p *Partition) hashing(c actor.Context, a *answer) {
 	p.attempted()
 	r := a.value.(messages.HashReport)
 	p.update.Hashed(r)
+	p.ill = r.Ill
 	p.deps.Metrics.Count("suffix.hashes", r.Hashed)
 	p.ask(c)
 }
@@ -280,6 +282,7 @@ func (p *Partition) outcome(err error) messages.Outcome {
 	return messages.Outcome{
 		Kind: p.job.Kind, Counts: counts, Failures: failures, Elapsed: p.elapsed(), Err: err,
 		Remains: p.job.Kind == messages.Revert && !p.revert.gone, Proven: p.revert.proven,
+		Ill: p.ill,
 	}
 }
 

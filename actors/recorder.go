@@ -23,12 +23,12 @@ type Recorder struct {
 	opts   *Options
 	log    zerolog.Logger
 	view   *messages.View
-	disks  map[string]*disk    // of this node
-	round  *round              // nil between two rounds
-	rounds int                 // complete ones
-	beat   func() bool         // stops the heartbeat timer
-	todo   []reconWork         // recon changes waiting for the one that is being made
-	dirty  map[string]bool     // devices of which recon is to be told something new
+	disks  map[string]*disk // of this node
+	round  *round           // nil between two rounds
+	rounds int              // complete ones
+	beat   func() bool      // stops the heartbeat timer
+	todo   []reconWork      // recon changes waiting for the one that is being made
+	dirty  map[string]bool  // devices of which recon is to be told something new
 	super  messages.Supervision
 	ended  *messages.RoundDone // a finished round whose recon entries are not all written
 }

@@ -101,7 +101,9 @@ func (s *Supervisor) settle(c actor.Context) {
 			names = append(names, name)
 		}
 	}
-	c.Request(s.wiring.Recorder, &messages.DevicesChanged{Devices: names})
+	change := &messages.DevicesChanged{Devices: names}
+	c.Request(s.wiring.Recorder, change)
+	c.Request(s.wiring.Budget, change)
 	for name := range s.devices {
 		if !slices.Contains(names, name) {
 			s.dismiss(c, name)
@@ -226,6 +228,7 @@ func (s *Supervisor) bear(c actor.Context, who string) {
 	switch who {
 	case roleBudget:
 		s.wiring.Budget = c.SpawnPrefix(budgetProps(s.e), "budget-")
+		s.settle(c)
 		s.rewire(c)
 	case roleRecorder:
 		s.wiring.Recorder = c.SpawnPrefix(recorderProps(s.e, s.view), "recorder-")

@@ -31,15 +31,16 @@ type world struct {
 	view   *messages.View
 
 	mu      sync.Mutex
-	events  []string // what the engine did, in order
-	inside  int      // jobs inside the store, the peers or the transport
-	most    int      // most of them at any time
+	events  []string                  // what the engine did, in order
+	inside  int                       // jobs inside the store, the peers or the transport
+	most    int                       // most of them at any time
 	recon   []map[string]any          // updates of Swift's keys
 	states  map[string]map[string]any // what recon tells of each device
 	log     bytes.Buffer
 	polled  *messages.View // what the next Poll finds
 	list    func(ctx context.Context, device string, policy int) (messages.Listing, error)
 	hashes  func(ctx context.Context, p messages.Partition, o messages.HashOptions) (messages.HashReport, error)
+	stream  func(ctx context.Context, device string, each func(messages.Listing)) error // nil: list, in one piece
 	probe   func(ctx context.Context, device string) (messages.Disk, error)
 	notes   map[string]messages.Cursor // by device
 	peer    func(ctx context.Context, n messages.Node, policy int, part uint32) (messages.Hashes, error)
@@ -275,6 +276,9 @@ func (w *world) Poll(_ context.Context, last *messages.View) (*messages.View, er
 }
 func (w *world) Check(context.Context, string) error { return nil }
 func (w *world) List(ctx context.Context, device string, policy int, each func(messages.Listing)) error {
+	if w.stream != nil {
+		return w.stream(ctx, device, each)
+	}
 	l, err := w.list(ctx, device, policy)
 	if err == nil {
 		each(l)

@@ -11,12 +11,14 @@ import (
 
 	"understudy/actors"
 	"understudy/config"
+	"understudy/internal/observe/cursor"
 	"understudy/internal/observe/recon"
 	"understudy/internal/observe/statsd"
 	"understudy/internal/store"
 	"understudy/internal/swift/hashpath"
 	"understudy/internal/swift/policy"
 	"understudy/internal/swift/ring"
+	"understudy/internal/transport/breaker"
 	"understudy/internal/transport/replicate"
 	"understudy/internal/transport/rsync"
 	"understudy/internal/transport/ssync"
@@ -62,6 +64,7 @@ func (e *Engine) assemble(cfg *config.Config) (*parts, error) {
 		UserAgent: "object-replicator " + strconv.Itoa(os.Getpid()),
 	})
 	p.closers = append(p.closers, p.peers.Close)
+	silent := breaker.New(breaker.Config{Clock: wallClock{}, Rand: globalRand{}, Log: e.log})
 	transport, err := p.transport(cfg, disks, e.log)
 	if err != nil {
 		p.close()
@@ -69,19 +72,27 @@ func (e *Engine) assemble(cfg *config.Config) (*parts, error) {
 	}
 	p.deps = actors.Deps{
 		Clock: wallClock{}, Rand: globalRand{}, Go: e.crew.Go,
-		Placement: placement, Store: localDisks{disks}, Peers: p.peers, Transport: transport,
-		Silent: func() []messages.PeerState { return nil },
-		Recon:  recon.New(cfg.ReconCachePath), Cursors: cursorsIn(cfg), Metrics: p.metrics(cfg, e.log), Log: e.log,
+		Placement: placement, Store: localDisks{disks}, Peers: silent.Peers(p.peers),
+		Transport: silent.Transport(transport, lane(cfg)), Silent: silent.States,
+		Recon: recon.New(cfg.ReconCachePath), Cursors: cursorsIn(cfg), Metrics: p.metrics(cfg, e.log), Log: e.log,
 	}
 	p.opts = e.options(cfg, p.view, ips)
 	return p, nil
+}
+
+// lane names the server that pushes go to: with ssync that of the questions.
+func lane(cfg *config.Config) string {
+	if cfg.SyncMethod == "ssync" {
+		return breaker.Replicate
+	}
+	return breaker.Sync
 }
 
 // cursorDir is the folder of the cursors in that of the recon cache.
 const cursorDir = "understudy"
 
 func cursorsIn(cfg *config.Config) actors.Cursors {
-	return noCursors{filepath.Join(cfg.ReconCachePath, cursorDir)}
+	return cursor.New(filepath.Join(cfg.ReconCachePath, cursorDir))
 }
 
 func (e *Engine) options(cfg *config.Config, view *messages.View, ips []string) actors.Options {

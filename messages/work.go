@@ -20,7 +20,8 @@ type HashOptions struct {
 // HashReport is the answer of one look at a partition's suffixes.
 type HashReport struct {
 	Hashes Hashes
-	Hashed int // suffixes whose directories were read
+	Hashed int   // suffixes whose directories were read
+	Ill    error // the first illness of the disk that a suffix was left out for, or nil
 }
 
 // Listing is a piece of what one policy's directory on one device holds.
@@ -256,4 +257,5 @@ type Outcome struct {
 	Remains  bool  // revert: the handoff partition is still there
 	Proven   bool  // revert: every file was proven, but it is kept until it has settled
 	Err      error // what ended the job early, or nil
+	Ill      error // an illness of the disk that was met on the way, or nil
 }

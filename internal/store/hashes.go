@@ -63,12 +63,12 @@ func (h *hasher) once(ctx context.Context, o *messages.HashOptions) (report mess
 	} else {
 		o.List = true
 	}
-	changed, hashed, err := h.refresh(ctx, next.Suffixes, *o)
+	found, err := h.refresh(ctx, next.Suffixes, *o)
 	if err != nil {
 		return report, false, err
 	}
-	report = messages.HashReport{Hashes: next.Suffixes, Hashed: hashed}
-	if !changed || frozen {
+	report = messages.HashReport{Hashes: next.Suffixes, Hashed: found.hashed, Ill: found.ill}
+	if !found.changed || frozen {
 		return report, true, nil
 	}
 	done, err = h.publish(ctx, base.File, next)
@@ -99,13 +99,20 @@ func (h *hasher) baseline(ctx context.Context) (base baseline, frozen bool, err 
 	return baseline{File: h.readCache()}, frozen, nil
 }
 
+// refreshed is what has come of a look at the suffixes.
+type refreshed struct {
+	changed bool
+	hashed  int
+	ill     error // the first illness of the disk
+}
+
 // refresh brings suffixes up to date: those found on disk and not known (with
 // o.List), those to be recalculated, and those without a hash.
-func (h *hasher) refresh(ctx context.Context, suffixes map[string]string, o messages.HashOptions) (changed bool, hashed int, err error) {
+func (h *hasher) refresh(ctx context.Context, suffixes map[string]string, o messages.HashOptions) (r refreshed, err error) {
 	if o.List {
 		h.entries, err = h.fs.ReadDir(h.dir, "", h.entries[:0])
 		if err != nil {
-			return false, 0, err
+			return r, err
 		}
 		for _, name := range h.entries {
 			// Unlike Swift, which takes any name of three characters: one that is not
@@ -114,7 +121,7 @@ func (h *hasher) refresh(ctx context.Context, suffixes map[string]string, o mess
 				suffixes[name] = ""
 			}
 		}
-		changed = true
+		r.changed = true
 	}
 	for _, suffix := range o.Recalculate {
 		suffixes[suffix] = ""
@@ -127,22 +134,25 @@ func (h *hasher) refresh(ctx context.Context, suffixes map[string]string, o mess
 	}
 	slices.Sort(unknown)
 	for _, suffix := range unknown {
-		changed = true
+		r.changed = true
 		sum, err := h.suffix(ctx, suffix)
 		switch {
 		case err == nil:
 			suffixes[suffix] = sum
-			hashed++
+			r.hashed++
 		case errors.Is(err, errGone):
 			delete(suffixes, suffix)
 		case ctx.Err() != nil:
-			return false, 0, ctx.Err()
+			return r, ctx.Err()
 		default:
 			// It stays without a hash, which equals no peer's.
 			swiftsWords(h.error()).Err(err).Str("suffix", suffix).Msgf("Error hashing suffix: %v", err)
+			if r.ill == nil && h.Ill(err) {
+				r.ill = err
+			}
 		}
 	}
-	return changed, hashed, nil
+	return r, nil
 }
 
 // publish writes hashes.pkl if it still is what the new hashes were made from.

@@ -66,9 +66,9 @@ func (s *Store) Hold(ctx context.Context, p messages.Partition) (*Handoff, error
 func (h *Handoff) take(ctx context.Context) (err error) {
 	w := h.place
 	h.lock, err = w.lock(ctx, w.dir, handoffLock, 1, handoffWait)
-	if is(err, unix.ENOSPC, unix.EDQUOT) {
+	if unwritable(err) {
 		// A full disk has no room for a lock file, and it is full disks that have to
-		// be drained. The directory can be locked instead. That keeps other reverts of
+		// be drained; one that has become read-only is a source still. The directory can be locked instead. That keeps other reverts of
 		// ours off; Swift's receivers want the file, which they cannot make either. If
 		// one can after all, the file shows, and nothing is removed.
 		h.onDir = true

@@ -141,7 +141,11 @@ func TestNoUsableAnswer(t *testing.T) {
 			got, err := client(t, nil).Hashes(t.Context(), node, 0, 7)
 			var pe *messages.PeerError
 			if !errors.As(err, &pe) || pe.Why != tt.why || pe.Node != node || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("got %d, %v (why %q), want an error with %q (why %q)", len(got), err, pe.Why, tt.want, tt.why)
+				t.Fatalf("got %d, %v, want an error with %q (why %q)", len(got), err, tt.want, tt.why)
+			}
+			broken := tt.response == "" || strings.HasPrefix(tt.name, "cut")
+			if (pe.Silence == messages.Unanswered) != broken || pe.Silence == messages.Unreachable {
+				t.Errorf("%v is called %v", err, pe.Silence)
 			}
 		})
 	}
@@ -171,7 +175,7 @@ func TestSlowPeers(t *testing.T) {
 			node := serving(t, "127.0.0.1:0", serve)
 			_, err := client(t, quick).Hashes(t.Context(), node, 0, 7)
 			var pe *messages.PeerError
-			if !errors.As(err, &pe) || pe.Why != "Timeout (0.3s)" {
+			if !errors.As(err, &pe) || pe.Why != "Timeout (0.3s)" || pe.Silence != messages.Unanswered {
 				t.Errorf("%v", err)
 			}
 		})
@@ -196,7 +200,7 @@ func TestSlowPeers(t *testing.T) {
 		})
 		_, err := client(t, func(cfg *Config) { cfg.HTTPTimeout = time.Hour }).Hashes(ctx, node, 0, 7)
 		var pe *messages.PeerError
-		if !errors.As(err, &pe) || !errors.Is(err, context.Canceled) {
+		if !errors.As(err, &pe) || !errors.Is(err, context.Canceled) || pe.Silence != messages.Answered {
 			t.Errorf("%v", err)
 		}
 	})
@@ -228,7 +232,7 @@ func TestConnectTimeout(t *testing.T) {
 	for timeout, want := range map[time.Duration]string{500 * time.Millisecond: "ConnectionTimeout (0.5s)", time.Second: "ConnectionTimeout (1.0s)"} {
 		err = client(t, func(cfg *Config) { cfg.ConnTimeout = timeout }).Invalidate(t.Context(), node, 0, 7, []string{"abc"})
 		var pe *messages.PeerError
-		if !errors.As(err, &pe) || pe.Why != want {
+		if !errors.As(err, &pe) || pe.Why != want || pe.Silence != messages.Unreachable {
 			t.Errorf("%v", err)
 		}
 	}
@@ -243,7 +247,7 @@ func TestRefusedAndReset(t *testing.T) {
 	_ = l.Close()
 	_, err = client(t, nil).Hashes(t.Context(), node, 0, 7)
 	var pe *messages.PeerError
-	if !errors.As(err, &pe) || pe.Why != "Connection refused" {
+	if !errors.As(err, &pe) || pe.Why != "Connection refused" || pe.Silence != messages.Unreachable {
 		t.Errorf("%v", err)
 	}
 	node = serving(t, "127.0.0.1:0", func(c net.Conn) {
@@ -251,7 +255,17 @@ func TestRefusedAndReset(t *testing.T) {
 		_ = c.(*net.TCPConn).SetLinger(0)
 	})
 	_, err = client(t, nil).Hashes(t.Context(), node, 0, 7)
-	if !errors.As(err, &pe) || pe.Why != "Connection reset" {
+	if !errors.As(err, &pe) || pe.Why != "Connection reset" || pe.Silence != messages.Unanswered {
+		t.Errorf("%v", err)
+	}
+}
+
+// A name that cannot be looked up says nothing about the peer.
+func TestUnknownName(t *testing.T) {
+	node := messages.Node{ReplicationIP: "no such name", ReplicationPort: 6200, Device: "d"}
+	_, err := client(t, nil).Hashes(t.Context(), node, 0, 7)
+	var pe *messages.PeerError
+	if !errors.As(err, &pe) || pe.Silence != messages.Answered {
 		t.Errorf("%v", err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"understudy/internal/transport/silence"
 	"understudy/messages"
 )
 
@@ -36,7 +37,11 @@ func (c *Client) exchange(ctx context.Context, node messages.Node, policy int, p
 		case pooled != nil && stale(conn, err):
 			continue
 		}
-		return 0, body, &messages.PeerError{Node: node, Why: why(err), Err: err}
+		quiet := silence.OfTalk(err)
+		if conn == nil {
+			quiet = silence.OfDial(err)
+		}
+		return 0, body, &messages.PeerError{Node: node, Why: why(err), Silence: quiet, Err: err}
 	}
 }
 
@@ -95,7 +100,12 @@ func (c *Client) serve(ctx context.Context, conn *conn, deadline time.Time, body
 }
 
 // errNoAnswer is a peer that closes the connection instead of answering.
-var errNoAnswer = errors.New("connection closed without an answer")
+var errNoAnswer error = noAnswerError{}
+
+type noAnswerError struct{}
+
+func (noAnswerError) Error() string { return "connection closed without an answer" }
+func (noAnswerError) Unwrap() error { return io.EOF }
 
 func noAnswer(err error) error {
 	if errors.Is(err, io.EOF) {

@@ -246,7 +246,7 @@ func TestConformance(t *testing.T) {
 
 // failing runs a revert that must be an ordinary failure with rsync's given exit
 // code, and checks that the peer was not told of it.
-func (r *rig) failing(t *testing.T, job messages.SyncJob, codes ...int) {
+func (r *rig) failing(t *testing.T, job messages.SyncJob, codes ...int) messages.Silence {
 	t.Helper()
 	res, err := r.Sync(t.Context(), job)
 	if res.OK || err != nil {
@@ -257,10 +257,11 @@ func (r *rig) failing(t *testing.T, job messages.SyncJob, codes ...int) {
 	}
 	for _, code := range codes {
 		if r.log.has("error", fmt.Sprintf("Bad rsync return code: %d <- ['rsync', ", code)) {
-			return
+			return res.Silence
 		}
 	}
 	t.Errorf("no exit code of %v in the log: %q", codes, r.log.swift())
+	return res.Silence
 }
 
 func TestDaemonRefusals(t *testing.T) {
@@ -308,17 +309,7 @@ func TestDaemonRefusals(t *testing.T) {
 // A daemon that is busy refuses; the next try is another pass's.
 func TestMaxConnections(t *testing.T) {
 	r := newRig(t, "max connections = 1", nil)
-	conn, in, err := greet(r.daemon.port)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if _, err := fmt.Fprint(conn, "@RSYNCD: 31.0 md5 md4\nobject\n"); err != nil {
-		t.Fatal(err)
-	}
-	if line, err := in.ReadString('\n'); err != nil || line != "@RSYNCD: OK\n" {
-		t.Fatalf("the daemon says %q, %v", line, err)
-	}
+	occupy(t, r.daemon.port)
 	r.failing(t, r.object(1), 5)
 	if !r.log.has("error", "max connections") {
 		t.Errorf("log: %q", r.log.swift())

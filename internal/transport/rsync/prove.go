@@ -22,8 +22,8 @@ func (t *Transport) prove(ctx context.Context, log zerolog.Logger, job messages.
 		return job.Held, nil
 	}
 	out := &output{}
-	code, err := t.run(ctx, log, proofArgv(argv), out, true)
-	if err != nil || code != 0 {
+	end, err := t.run(ctx, log, proofArgv(argv), out, true)
+	if err != nil || end.code != 0 {
 		return nil, err
 	}
 	differ, ok := out.differing()

@@ -119,18 +119,22 @@ func (t *Transport) Sync(ctx context.Context, job messages.SyncJob) (messages.Sy
 		log.Debug().Strs("suffixes", job.Suffixes).Msg("no suffix left to sync")
 		return failed, nil
 	}
-	code, err := t.run(ctx, log, argv, &output{}, false)
+	end, err := t.run(ctx, log, argv, &output{}, false)
 	if err != nil {
 		return failed, err
 	}
-	if code == 0 || !job.Handoff {
+	failed.Silence = end.silence()
+	if end.code == 0 || !job.Handoff {
 		err := t.cfg.Peers.Invalidate(ctx, job.Node, job.Partition.Policy, job.Partition.Number, job.Suffixes)
 		if err != nil {
 			return failed, err
 		}
 	}
-	result := messages.SyncResult{OK: code == 0}
-	if result.OK && job.Handoff {
+	if end.code != 0 {
+		return failed, nil
+	}
+	result := messages.SyncResult{OK: true}
+	if job.Handoff {
 		result.Proven, err = t.prove(ctx, log, job, argv)
 	}
 	return result, err

@@ -6,22 +6,44 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"understudy/messages"
 )
 
 // afterKill is how long a killed rsync may take to end before it is abandoned.
 const afterKill = time.Second
 
-// run runs one rsync and logs what became of it, with quiet only a failure. The code is Python's: negative
-// for a signal, 1 for a timeout. An error means that it could not be started, or
-// that ctx or the transport ended first. Swift: obj/replicator.py _rsync
-func (t *Transport) run(ctx context.Context, log zerolog.Logger, argv []string, out *output, quiet bool) (int, error) {
+// exit is how an rsync has ended.
+type exit struct {
+	code   int  // Python's: negative for a signal, 1 for one that was killed
+	killed bool // its time was over
+}
+
+// silence tells what an end says about the daemon. What is not here it has said
+// itself ("max connections", an unknown module, no room), or is our own trouble.
+func (e exit) silence() messages.Silence {
+	switch {
+	case e.killed:
+		return messages.Unanswered
+	case e.code == 10, e.code == 35: // the socket, refused for example; --contimeout
+		return messages.Unreachable
+	case e.code == 12, e.code == 30: // the stream broke; --timeout
+		return messages.Unanswered
+	}
+	return messages.Answered
+}
+
+// run runs one rsync and logs what became of it, with quiet only a failure. An
+// error means that it could not be started, or that ctx or the transport ended
+// first. Swift: obj/replicator.py _rsync
+func (t *Transport) run(ctx context.Context, log zerolog.Logger, argv []string, out *output, quiet bool) (exit, error) {
 	if err := ctx.Err(); err != nil {
-		return 0, err
+		return exit{}, err
 	}
 	begin := t.cfg.Clock.Now()
 	child, err := t.start(argv, out)
 	if err != nil {
-		return 0, err
+		return exit{}, err
 	}
 	expired := make(chan struct{})
 	stop := t.cfg.Clock.AfterFunc(t.cfg.Timeout, func() { close(expired) })
@@ -31,30 +53,30 @@ func (t *Transport) run(ctx context.Context, log zerolog.Logger, argv []string, 
 	case <-child.Done():
 	case <-ctx.Done():
 		t.end(child, out)
-		return 0, ctx.Err()
+		return exit{}, ctx.Err()
 	case <-t.closed:
 		t.end(child, out)
-		return 0, ErrClosed
+		return exit{}, ErrClosed
 	case <-expired:
 		swiftsWords(log.Error()).Msg(cut(fmt.Sprintf("Killing long-running rsync after %ds: %s",
 			int(t.cfg.Timeout/time.Second), pyList(argv)), t.cfg.ErrorLogLineLength))
 		t.end(child, out)
-		return 1, nil
+		return exit{code: 1, killed: true}, nil
 	}
 	t.forget(child)
 	select {
 	case <-t.closed: // which killed it
-		return 0, ErrClosed
+		return exit{}, ErrClosed
 	default:
 	}
 	code, err := child.Exit()
 	if err != nil {
-		return 0, fmt.Errorf("run rsync: %w", err)
+		return exit{}, fmt.Errorf("run rsync: %w", err)
 	}
 	if code != 0 || !quiet {
 		t.report(log, argv, code, out, t.cfg.Clock.Now().Sub(begin))
 	}
-	return code, nil
+	return exit{code: code}, nil
 }
 
 // swiftsWords marks one of Swift's own lines: syslog shows it without fields.

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	wire "understudy/internal/swift/ssync"
+	"understudy/internal/transport/silence"
+	"understudy/messages"
 )
 
 // replicationError is a failure that Swift logs as one plain line.
@@ -15,13 +17,21 @@ import (
 type replicationError struct {
 	words string
 	line  *wire.Error // the receiver's own words, if it has said any
+	err   error       // the cause, if there is one that says more
 }
 
 func (e *replicationError) Error() string { return e.words }
+func (e *replicationError) Unwrap() error { return e.err }
 
 func plainly(words string) error { return &replicationError{words: words} }
 
-var errEarlyDisconnect = plainly("Early disconnect")
+// errEnded is an answer that the receiver itself has brought to its end.
+var errEnded = errors.New("the answer has ended")
+
+// earlyDisconnect is an answer that ended too soon, was cut, or makes no sense.
+func earlyDisconnect(cause error) error {
+	return &replicationError{words: "Early disconnect", err: cause}
+}
 
 // unexpected is a line that should not be there. The receiver's errors come so.
 func unexpected(line []byte) error {
@@ -59,6 +69,18 @@ func seconds(d time.Duration, float bool) string {
 func ranOut(err error) bool {
 	var ne net.Error
 	return errors.As(err, &ne) && ne.Timeout() && !errors.Is(err, syscall.ETIMEDOUT)
+}
+
+// silence tells what the end of a session says about the peer.
+func (s *session) silence(err error) messages.Silence {
+	var device *messages.DeviceError
+	switch {
+	case errors.As(err, &device), errors.Is(err, errEnded):
+		return messages.Answered
+	case s.conn == nil:
+		return silence.OfDial(err)
+	}
+	return silence.OfTalk(err)
 }
 
 // inSwiftsWords is what Swift's log says of a failure, behind the peer's name.

@@ -21,6 +21,9 @@ const node = "10.0.0.1:6200/sdb/7 "
 
 // What is logged for every way in which a receiver can fail, in Swift's words.
 func TestReceiverFailures(t *testing.T) {
+	broken := []string{ // the connection, not only the answer
+		"hangs up", "ends at once", "cut chunk", "wants without end", "updates unanswered", "hangs up while it is sent to",
+	}
 	wantAll := func(r *receiver) { r.wants(fakeHash(1)+" d", fakeHash(2)+" m") }
 	for what, c := range map[string]struct {
 		script func(*receiver)
@@ -100,6 +103,9 @@ func TestReceiverFailures(t *testing.T) {
 			res, log := play(t, objects, c.script, nil)
 			if res.OK || res.Proven != nil {
 				t.Errorf("the sync returned %+v", res)
+			}
+			if (res.Silence == messages.Unanswered) != slices.Contains(broken, what) || res.Silence == messages.Unreachable {
+				t.Errorf("it is called %v", res.Silence)
 			}
 			lines := log.swift()
 			if len(lines) != 1 || !strings.HasPrefix(lines[0], node+c.want) {
@@ -198,7 +204,11 @@ func TestTimeouts(t *testing.T) {
 					}
 				}
 			})
-			if lines := log.swift(); res.OK || len(lines) != 1 || lines[0] != node+want {
+			silence := messages.Unanswered
+			if c.limit == "conn" {
+				silence = messages.Unreachable
+			}
+			if lines := log.swift(); res.OK || res.Silence != silence || len(lines) != 1 || lines[0] != node+want {
 				t.Errorf("%+v\n%s", res, log)
 			}
 		})

@@ -5,6 +5,7 @@ import (
 
 	wire "understudy/internal/swift/ssync"
 	"understudy/internal/swift/timestamp"
+	"understudy/messages"
 )
 
 // never is a time that no metadata can have: the last that can be written.
@@ -27,13 +28,14 @@ func doubtful(o wire.Offer) wire.Offer {
 // doubt asks again about the objects of a revert that the receiver did not want and
 // that have metadata. It wants nothing when it has all, but also when it has a
 // tombstone that is newer than our data; then it lacks the metadata, which may be
-// newer still and belong to data that is yet to come. Nothing is sent.
+// newer still and belong to data that is yet to come. Nothing is sent. With an error
+// it tells how silent the receiver was.
 //
 // Unlike Swift: which takes silence for having everything, and removes the only
 // copy of such metadata.
-func (s *session) doubt(ctx context.Context) error {
+func (s *session) doubt(ctx context.Context) (messages.Silence, error) {
 	if !s.job.Handoff {
-		return nil
+		return messages.Answered, nil
 	}
 	var hashes []string
 	for k, o := range s.offered {
@@ -42,7 +44,7 @@ func (s *session) doubt(ctx context.Context) error {
 		}
 	}
 	if len(hashes) == 0 {
-		return nil
+		return messages.Answered, nil
 	}
 	job := s.job
 	job.CheckOnly = hashes
@@ -55,5 +57,5 @@ func (s *session) doubt(ctx context.Context) error {
 		o.bare = err != nil || !asked || again.data && !again.meta
 		s.offered[k] = o
 	}
-	return err
+	return p.silence(err), err
 }

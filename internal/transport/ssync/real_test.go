@@ -320,7 +320,7 @@ func TestRefusals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if res := r.sync(r.revert(7)); res.OK || res.Proven != nil {
+	if res := r.sync(r.revert(7)); res.OK || res.Proven != nil || res.Silence != messages.Answered {
 		t.Errorf("locked: %+v", res)
 	}
 	if line := last(); !strings.HasPrefix(line, node+`Unexpected response: ":ERROR: 0 '`) || !strings.Contains(line, "1.0 second: ") && !strings.Contains(line, "1 second: ") {
@@ -329,8 +329,8 @@ func TestRefusals(t *testing.T) {
 	f.Close()
 
 	r.server.unmount()
-	if res := r.sync(r.revert(7)); res.OK {
-		t.Error("unmounted: a success")
+	if res := r.sync(r.revert(7)); res.OK || res.Silence != messages.Answered {
+		t.Errorf("unmounted: %+v", res)
 	}
 	if line := last(); !strings.HasPrefix(line, node+"Expected status 200; got 507 (b'<html><h1>Insufficient Storage</h1>") {
 		t.Errorf("unmounted: %q", line)

@@ -136,6 +136,9 @@ func (s *session) connect() error {
 	limited := &io.LimitedReader{R: s.conn, N: maxHead}
 	response, err := http.ReadResponse(bufio.NewReader(limited), &http.Request{Method: "SSYNC"})
 	if err != nil {
+		if limited.N == 0 {
+			return fmt.Errorf("read response: its head is longer than %d bytes", maxHead)
+		}
 		return s.receiveTimeout(err)
 	}
 	if response.StatusCode != http.StatusOK {
@@ -146,7 +149,7 @@ func (s *session) connect() error {
 		return plainly(fmt.Sprintf("Expected status 200; got %d (%s)", response.StatusCode, wire.ReprBytes(reason)))
 	}
 	if !slices.Equal(response.TransferEncoding, []string{"chunked"}) {
-		return errEarlyDisconnect // Swift's reader of chunks finds none
+		return earlyDisconnect(nil) // Swift's reader of chunks finds none
 	}
 	limited.N = math.MaxInt64
 	s.in = bufio.NewReader(response.Body)

@@ -98,11 +98,12 @@ func (t *Transport) Sync(ctx context.Context, job messages.SyncJob) (messages.Sy
 	}
 	if err != nil {
 		log.Error().Bool("swift", true).Msg(fmt.Sprintf("%s/%d ", job.Node, job.Partition.Number) + inSwiftsWords(err))
-		return messages.SyncResult{}, nil
+		return messages.SyncResult{Silence: result.Silence}, nil
 	}
 	return result, nil
 }
 
+// sync does a sync. With an error its result tells only of the peer's silence.
 func (t *Transport) sync(ctx context.Context, log zerolog.Logger, job messages.SyncJob) (messages.SyncResult, error) {
 	if err := checkJob(job); err != nil {
 		return messages.SyncResult{}, err
@@ -131,10 +132,10 @@ func (t *Transport) sync(ctx context.Context, log zerolog.Logger, job messages.S
 	}
 	if err != nil {
 		s.suspect(ctx, err)
-		return messages.SyncResult{}, err
+		return messages.SyncResult{Silence: s.silence(err)}, err
 	}
-	if err := s.doubt(ctx); err != nil {
-		return messages.SyncResult{}, err
+	if quiet, err := s.doubt(ctx); err != nil {
+		return messages.SyncResult{Silence: quiet}, err
 	}
 	return s.result(), nil
 }

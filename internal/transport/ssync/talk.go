@@ -111,8 +111,10 @@ func (s *session) readLine(what string) ([]byte, error) {
 			return nil, &timeoutError{after: seconds(s.cfg.HTTPTimeout, false), what: what, err: err}
 		case errors.As(err, &network):
 			return nil, err
-		default: // the end, a cut, or chunks that make no sense
-			return nil, errEarlyDisconnect
+		case errors.Is(err, io.EOF): // after the last chunk, which a cut has not
+			return nil, earlyDisconnect(errEnded)
+		default:
+			return nil, earlyDisconnect(err)
 		}
 	}
 }
