@@ -34,11 +34,7 @@ func measureHang(ctx context.Context, o options, ours cluster.Program) (_ entry,
 		return entry{}, err
 	}
 	defer func() { err = errors.Join(err, n.Close()) }()
-	w, err := newWard(n, spec.Disks)
-	if err != nil {
-		return entry{}, err
-	}
-	defer func() { err = errors.Join(err, w.mount.Close()) }()
+	w := newWard(n, spec.Disks)
 	fine, hung, err := w.both(ctx, o, ours)
 	if err != nil {
 		return entry{}, fmt.Errorf("ours: %w", err)
@@ -49,7 +45,7 @@ func measureHang(ctx context.Context, o options, ours cluster.Program) (_ entry,
 		Rows: [][]string{{
 			"ours", strconv.Itoa(len(fine)), seconds(fine, wall), seconds(hung, wall), p.ratio(wall), p.atMost(hangGoal, wall),
 		}},
-		Below: []string{fmt.Sprintf("%d disks with %d partitions each; the disk hangs when a quarter of its own have been asked about.",
+		Below: []string{fmt.Sprintf("%d disks with %d partitions each; the disk hangs when a quarter of the others' have been asked about.",
 			spec.Disks, spec.Partitions)},
 		Goals:   []goal{p.goal("wall", hangGoal, wall)},
 		Samples: map[string][]float64{"no hang, s": inSeconds(fine, wall), "one disk hangs, s": inSeconds(hung, wall)},
@@ -75,15 +71,13 @@ func measureHang(ctx context.Context, o options, ours cluster.Program) (_ entry,
 // ward is a node of which one disk can hang. It counts what the peers are asked.
 type ward struct {
 	n       *node.Node
-	disks   int
-	mount   *hang.Mount
-	owner   []uint16 // of each partition of the ring: its disk
-	asked   []atomic.Int64
+	mount   *hang.Mount  // of the disk that hangs; nil while that is as the others are
+	owner   []uint16     // of each partition of the ring: its disk
 	healthy atomic.Int64 // requests about partitions of the other disks
 }
 
-func newWard(n *node.Node, disks int) (*ward, error) {
-	w := &ward{n: n, disks: disks, asked: make([]atomic.Int64, disks)}
+func newWard(n *node.Node, disks int) *ward {
+	w := &ward{n: n}
 	for disk := range disks {
 		for _, part := range n.Partitions(disk) {
 			if int(part) >= len(w.owner) {
@@ -92,37 +86,64 @@ func newWard(n *node.Node, disks int) (*ward, error) {
 			w.owner[part] = uint16(disk)
 		}
 	}
-	target := n.Disk(sick)
-	source := filepath.Join(n.Root, "sick")
-	if err := os.Rename(target, source); err != nil {
-		return nil, fmt.Errorf("make a sick disk: %w", err)
-	}
-	if err := os.Mkdir(target, 0o755); err != nil {
-		return nil, fmt.Errorf("make a sick disk: %w", err)
-	}
-	var err error
-	w.mount, err = hang.New(source, target)
-	return w, err
+	return w
 }
 
-// watch counts from here on. With ill, the disk hangs when a quarter of its partitions
-// have been asked about.
-func (w *ward) watch(ill bool) error {
-	for i := range w.asked {
-		w.asked[i].Store(0)
+// start starts a replicator and counts from there on. With ill, the disk is a mount
+// that hangs when a quarter of the other disks' partitions have been asked about. The
+// caller ends what has begun, also after an error.
+func (w *ward) start(program string, options map[string]string, ill bool) (run *node.Run, end func() error, err error) {
+	end = func() error {
+		if w.mount != nil {
+			w.mount.Resume() // what hangs cannot be killed
+		}
+		var err error
+		if run != nil {
+			err = run.Kill()
+		}
+		return errors.Join(err, w.recover())
 	}
 	w.healthy.Store(0)
-	quarter := int64(2 * len(w.n.Partitions(sick)) / 4)
-	return w.n.Peers.Reset(func(part uint32) {
-		disk := w.owner[part]
-		count := w.asked[disk].Add(1)
-		switch {
-		case disk != sick:
-			w.healthy.Add(1)
-		case ill && count == quarter:
+	if ill {
+		if err := w.fallIll(); err != nil {
+			return nil, end, err
+		}
+	}
+	err = w.n.Peers.Reset(func(part uint32) {
+		if w.owner[part] != sick && w.healthy.Add(1) == w.all()/4 && ill {
 			w.mount.Hang()
 		}
 	})
+	if err == nil {
+		run, err = w.n.Start(program, options)
+	}
+	return run, end, err
+}
+
+// fallIll puts a mount in the place of the disk.
+func (w *ward) fallIll() error {
+	target := w.n.Disk(sick)
+	source := filepath.Join(w.n.Root, "sick")
+	if err := errors.Join(os.Rename(target, source), os.Mkdir(target, 0o755)); err != nil {
+		return fmt.Errorf("make a disk that can hang: %w", err)
+	}
+	var err error
+	w.mount, err = hang.New(source, target)
+	return err
+}
+
+// recover puts the disk itself back, if it is not there.
+func (w *ward) recover() error {
+	if w.mount == nil {
+		return nil
+	}
+	err := w.mount.Close()
+	w.mount = nil
+	target := w.n.Disk(sick)
+	if err := errors.Join(err, os.Remove(target), os.Rename(filepath.Join(w.n.Root, "sick"), target)); err != nil {
+		return fmt.Errorf("put a disk back: %w", err)
+	}
+	return nil
 }
 
 // all is how many requests there are about partitions of the other disks.
@@ -157,17 +178,11 @@ func (w *ward) both(ctx context.Context, o options, ours cluster.Program) (fine,
 func (w *ward) ours(ctx context.Context, ours cluster.Program, ill bool) (_ sample, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
-	if err := w.watch(ill); err != nil {
-		return sample{}, err
-	}
-	run, err := w.n.Start(ours.Path, map[string]string{"probe_interval": "1", "probe_timeout": "2"})
+	run, end, err := w.start(ours.Path, map[string]string{"probe_interval": "1", "probe_timeout": "2"}, ill)
+	defer func() { err = errors.Join(err, end()) }()
 	if err != nil {
 		return sample{}, err
 	}
-	defer func() {
-		w.mount.Resume()
-		err = errors.Join(err, run.Kill())
-	}()
 	err = run.Await(ctx, "the pass of the other disks", func() (bool, error) { return w.healthy.Load() >= w.all(), nil })
 	if err != nil {
 		return sample{}, fmt.Errorf("%w (%d of %d requests)", err, w.healthy.Load(), w.all())
@@ -189,17 +204,11 @@ func (w *ward) ours(ctx context.Context, ours cluster.Program, ill bool) (_ samp
 // other disks, or have not been asked anything for as long as limit. It tells how long
 // that took, or how far it came.
 func (w *ward) stock(ctx context.Context, options map[string]string, ill bool, limit time.Duration) (_ string, err error) {
-	if err := w.watch(ill); err != nil {
-		return "", err
-	}
-	run, err := w.n.Start(cluster.Stock.Path, options)
+	run, end, err := w.start(cluster.Stock.Path, options, ill)
+	defer func() { err = errors.Join(err, end()) }()
 	if err != nil {
 		return "", err
 	}
-	defer func() {
-		w.mount.Resume()
-		err = errors.Join(err, run.Kill())
-	}()
 	last, since := int64(0), time.Now()
 	err = run.Await(ctx, "the end of Swift's pass", func() (bool, error) {
 		if n := w.healthy.Load(); n != last {

@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"slices"
 	"strings"
@@ -44,10 +45,33 @@ func main() {
 		fmt.Fprintln(os.Stderr, "bench: -render needs -out, and what -smoke measures belongs on no page")
 		os.Exit(2)
 	}
+	if err := alone(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+// alone gives this program a mount namespace of its own, by starting it again there:
+// what it mounts is gone when it ends, however it ends, and nobody else holds on to it.
+func alone() error {
+	const mark = "UNDERSTUDY_BENCH_ALONE"
+	if os.Getenv(mark) != "" {
+		return nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	unshare, err := exec.LookPath("unshare")
+	if err != nil {
+		return err
+	}
+	argv := append([]string{unshare, "-m", "--propagation", "private", self}, os.Args[1:]...)
+	return syscall.Exec(unshare, argv, append(os.Environ(), mark+"=1"))
 }
 
 func run(o options) error {

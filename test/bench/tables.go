@@ -49,10 +49,10 @@ included, divided by their number.`,
 	},
 	{
 		key: "hang", title: "One disk of sixty hangs",
-		intro: `60 disks, one of them a FUSE mount on which every call hangs from the middle of its pass on, for ever: threads in it cannot be
-killed. How long until the peers have been asked about every partition of the other 59 disks? Peers as above, ` + "`concurrency = 4`" + `;
-ours with ` + "`probe_interval = 1` and `probe_timeout = 2`" + `. In the runs without a hang the same disk is the same mount. Swift's figures are of
-one run each; with a process for each disk (concurrency 1) it has nothing to wait for, at the price in B8.`,
+		intro: `60 disks. In the middle of their passes every call on one of them hangs, for ever: that disk is a FUSE mount (and slower than the
+others until then), threads that call into it cannot be killed. How long until the peers have been asked about every partition of the
+other 59 disks? Without a hang that disk is one like the others. Peers as above, ` + "`concurrency = 4`" + `;
+ours with ` + "`probe_interval = 1` and `probe_timeout = 2`" + `. Swift's figures are of one run each; with a process for each disk (concurrency 1) it has nothing to wait for, at the price in B8.`,
 		columns: strings.Split("#|program|runs|no hang|one disk hangs|ratio|goal", "|"),
 	},
 	{

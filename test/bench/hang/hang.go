@@ -9,12 +9,13 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
 )
 
 // Mount is a mounted folder. It hangs no longer than this process lives: with it the
 // kernel ends all calls.
 type Mount struct {
-	server *fuse.Server
+	target string
 	gate   *gate
 }
 
@@ -24,17 +25,17 @@ func New(source, target string) (*Mount, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mount %s: %w", target, err)
 	}
-	m := &Mount{gate: &gate{open: closed()}}
+	m := &Mount{target: target, gate: &gate{open: closed()}}
 	raw := fs.NewNodeFS(root, &fs.Options{}) // no timeouts: the kernel asks at every call
-	m.server, err = fuse.NewServer(&disk{raw, m.gate}, target, &fuse.MountOptions{
+	server, err := fuse.NewServer(&disk{raw, m.gate}, target, &fuse.MountOptions{
 		FsName: "bench", Name: "hang", AllowOther: true, DirectMountStrict: true,
 		Options: []string{"default_permissions"},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("mount %s: %w", target, err)
 	}
-	go m.server.Serve()
-	if err := m.server.WaitMount(); err != nil {
+	go server.Serve()
+	if err := server.WaitMount(); err != nil {
 		return nil, fmt.Errorf("mount %s: %w", target, err)
 	}
 	return m, nil
@@ -46,11 +47,12 @@ func (m *Mount) Hang() { m.gate.shut() }
 // Resume lets all that hang go on.
 func (m *Mount) Resume() { m.gate.clear() }
 
-// Close unmounts. Whoever used the mount must have let go of it.
+// Close unmounts. It does not wait for those who still have files open on the mount,
+// or a copy of it in a mount namespace of their own.
 func (m *Mount) Close() error {
 	m.Resume()
-	if err := m.server.Unmount(); err != nil {
-		return fmt.Errorf("unmount: %w", err)
+	if err := unix.Unmount(m.target, unix.MNT_DETACH); err != nil {
+		return fmt.Errorf("unmount %s: %w", m.target, err)
 	}
 	return nil
 }

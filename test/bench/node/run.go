@@ -81,7 +81,7 @@ func (r *Run) Await(ctx context.Context, what string, holds func() (bool, error)
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("wait for %s: %w", what, ctx.Err())
+			return fmt.Errorf("wait for %s: %w: %s", what, ctx.Err(), r.last())
 		case <-r.done:
 			if ok, err := holds(); err != nil || ok {
 				return err
