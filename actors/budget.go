@@ -13,12 +13,10 @@ import (
 // starve the others. The slots of a device whose actor is gone come back.
 //
 // A disk that hangs gives no slot back until that is noticed, and would gather them
-// all. So those who hold less than their share of the slots are served first, and
-// the last slot of a node with several disks is never given to who holds the others.
+// all. So those who hold less than their share of the slots are served first.
 type Budget struct {
 	life
 	slots    int
-	devices  int // of the node
 	free     int // may be negative for a while, after a rebirth or when slots become fewer
 	accounts map[string]*account
 	turn     []*account // those with open requests, next one first
@@ -45,8 +43,6 @@ func (b *Budget) Receive(c actor.Context) {
 		b.take(b.account(c), -min(m.N, b.account(c).held))
 	case *messages.ClaimSlots:
 		b.take(b.account(c), m.N)
-	case *messages.DevicesChanged:
-		b.devices = len(m.Devices)
 	case *adopted:
 		b.free += m.engine.opts.Slots - b.slots
 		b.slots = m.engine.opts.Slots
@@ -105,12 +101,7 @@ func (b *Budget) grant(c actor.Context) {
 // next takes the device whose turn it is off the queue.
 func (b *Budget) next() *account {
 	b.turn = slices.DeleteFunc(b.turn, func(a *account) bool { return a.asked == 0 }) // their devices are gone
-	share := b.share()
-	most := b.slots
-	if b.devices > 1 {
-		most = max(1, b.slots-1)
-	}
-	for _, limit := range []int{share, most} {
+	for _, limit := range []int{b.share(), b.slots} {
 		i := slices.IndexFunc(b.turn, func(a *account) bool { return a.held < limit })
 		if i >= 0 {
 			a := b.turn[i]

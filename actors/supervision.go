@@ -16,6 +16,16 @@ import (
 // ignorable is a message whose receiver may be gone: late answers and alarms.
 type ignorable interface{ IgnoreDeadLetterLogging() }
 
+// expected tells whether it is ordinary that a message finds nobody: it is ignorable,
+// or one of the library's own, which knows what to make of it.
+func expected(message any) bool {
+	switch message.(type) {
+	case ignorable, *actor.Watch, *actor.Unwatch, *actor.Stop, *actor.Terminated:
+		return true
+	}
+	return false
+}
+
 // listen begins to hear the system's events. A subscriber runs in the publisher's
 // goroutine, so it only passes on.
 func (s *Supervisor) listen(c actor.Context) {
@@ -46,7 +56,7 @@ func (s *Supervisor) listen(c actor.Context) {
 
 func deadLetter(m *actor.DeadLetterEvent) *messages.SupervisionEvent {
 	kind := messages.EventDeadLetter
-	if _, ok := m.Message.(ignorable); ok {
+	if expected(m.Message) {
 		kind = messages.EventLate
 	}
 	return &messages.SupervisionEvent{Kind: kind, Actor: m.PID.Id, Why: fmt.Sprintf("%T", m.Message)}

@@ -101,9 +101,7 @@ func (s *Supervisor) settle(c actor.Context) {
 			names = append(names, name)
 		}
 	}
-	change := &messages.DevicesChanged{Devices: names}
-	c.Request(s.wiring.Recorder, change)
-	c.Request(s.wiring.Budget, change)
+	c.Request(s.wiring.Recorder, &messages.DevicesChanged{Devices: names})
 	for name := range s.devices {
 		if !slices.Contains(names, name) {
 			s.dismiss(c, name)
@@ -212,6 +210,10 @@ func (s *Supervisor) reload(c actor.Context, m *Reload) {
 			c.Request(pid, change)
 		}
 	}
+	if stop := s.timers[roleWatcher]; stop != nil { // it has just crashed
+		stop()
+		delete(s.timers, roleWatcher)
+	}
 	old := s.watcher
 	s.watcher = c.SpawnPrefix(ringWatcherProps(s.e, m.View), "rings-")
 	c.Stop(old)
@@ -228,7 +230,6 @@ func (s *Supervisor) bear(c actor.Context, who string) {
 	switch who {
 	case roleBudget:
 		s.wiring.Budget = c.SpawnPrefix(budgetProps(s.e), "budget-")
-		s.settle(c)
 		s.rewire(c)
 	case roleRecorder:
 		s.wiring.Recorder = c.SpawnPrefix(recorderProps(s.e, s.view), "recorder-")

@@ -121,7 +121,7 @@ var passOptions = []Option{
 	},
 	{
 		Name: "device_concurrency", Group: "Passes", Scope: Replicator, Kind: AutoInt, Default: "auto", Effect: Own, valid: atLeast(0),
-		Meaning: "Jobs at a time on one disk. auto shares the node's jobs between the disks that have work, and leaves one to the others if a disk is alone in it.",
+		Meaning: "Jobs at a time on one disk. auto: more than an equal share of the node's jobs only while no other disk has work for them.",
 		field:   func(c *Config) any { return &c.DeviceConcurrency },
 	},
 	{

@@ -9,8 +9,8 @@ type RingsChanged struct {
 	View *View
 }
 
-// DevicesChanged tells the recorder and the budget which devices this node works
-// on. Sender: supervisor.
+// DevicesChanged tells the recorder which devices this node works on.
+// Sender: supervisor.
 type DevicesChanged struct {
 	Devices []string // sorted, without repeats
 }
