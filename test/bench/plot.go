@@ -29,19 +29,19 @@ const (
 // point is one size of B9.
 type point struct{ partitions, peak, cpu float64 } // MiB, µs
 
-// points are the sizes of B9 and B9-1M; what the latter has again is left out.
+// points are the sizes of B9-1M, or else those of B9. Points of both would not compare:
+// the load was another.
 func (p *page) points() []point {
+	e := p.find(million)
+	if e == nil {
+		e = p.find("B9")
+	}
+	if e == nil {
+		return nil
+	}
 	var all []point
-	for _, name := range []string{"B9", million} {
-		e := p.find(name)
-		if e == nil {
-			continue
-		}
-		for i, n := range e.Samples[partitionsKey] {
-			if !slices.ContainsFunc(all, func(q point) bool { return q.partitions == n }) {
-				all = append(all, point{n, e.Samples[peakKey][i] / (1 << 20), e.Samples[cpuKey][i]})
-			}
-		}
+	for i, n := range e.Samples[partitionsKey] {
+		all = append(all, point{n, e.Samples[peakKey][i] / (1 << 20), e.Samples[cpuKey][i]})
 	}
 	return all
 }
