@@ -23,7 +23,7 @@ func thisMachine() string {
 func load() string { return strings.Join(strings.Fields(readAll("/proc/loadavg"))[:3], " ") }
 
 func versions() string {
-	return fmt.Sprintf("Swift %s, %s, %s, %s",
+	return fmt.Sprintf("ours %s, Swift %s, %s, %s, %s", output("git", "describe", "--always", "--dirty"),
 		output("dpkg-query", "-W", "-f", "${Version}", "python3-swift"), output("/usr/bin/python3", "--version"),
 		firstLine(output("rsync", "--version")), runtime.Version())
 }
