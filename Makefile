@@ -3,12 +3,12 @@ GO       ?= go
 FUZZTIME ?= 20s
 BENCH    ?= -out docs/benchmarks.md
 
-.PHONY: build test tools lint unit interop bench fuzz soak demo
+.PHONY: build test tools lint unit interop process faults bench fuzz soak demo
 
 build:
 	$(GO) build -o bin/ ./cmd/...
 
-test: tools lint unit interop
+test: tools lint unit process faults interop
 
 # What the tests run against: Swift's own packages and rsync.
 tools:
@@ -22,7 +22,15 @@ lint:
 
 # Everything but the clusters; the import rules (internal/archtest) are among it.
 unit:
-	$(GO) test -race $$($(GO) list ./... | grep -v '/test/interop$$')
+	$(GO) test -race $$($(GO) list ./... | grep -v -E '/test/(interop|process|faults)(/sick)?$$')
+
+# The program as a process: start, signals, service manager, swift-init, children.
+process:
+	$(GO) test -count=1 -timeout 10m ./test/process
+
+# The daemon on disks that die, hang, fill up or go, and beside peers that are silent.
+faults:
+	$(GO) test -count=1 -timeout 10m ./test/faults/...
 
 # Our replicator, built with the race detector, against real Swift nodes.
 interop:

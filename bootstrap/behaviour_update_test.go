@@ -199,7 +199,8 @@ func TestBehaviourLocalHashChanges(t *testing.T) {
 }
 
 // A peer that does not answer in time, or hangs up, or is not there fails alone:
-// the other node of the partition and all other partitions get what they need.
+// the other nodes of all partitions get what they need. It may be left alone for a
+// while; what it has missed by that the next pass brings.
 func TestBehaviourRunOnceRecovers(t *testing.T) {
 	for _, c := range []struct{ name, why string }{
 		{"timeout", "Timeout (1s)"}, {"hangs up", ""}, {"refused", "Connection refused"},
@@ -240,9 +241,12 @@ func TestBehaviourRunOnceRecovers(t *testing.T) {
 			if stats.Attempted != 8 || stats.FailureNodes[r.peers[2].ip]["sda"] == 0 || len(stats.FailureNodes) != 1 {
 				t.Errorf("got %+v", stats)
 			}
-			// 14 syncs as in Swift's own test, and the third of each handoff.
-			if got := len(r.pushes()); got != 16-lost {
-				t.Errorf("%d pushes, want %d: %q\n%s", got, 16-lost, r.targets(), r.log)
+			// 14 syncs as in Swift's own test, and the third of each handoff; five of them
+			// or six are the troubled peer's.
+			got := r.targets()
+			others := slices.DeleteFunc(slices.Clone(got), func(s string) bool { return strings.HasSuffix(s, " → 2") })
+			if len(others) != 10 || len(got) > 16-lost {
+				t.Errorf("%d pushes to others, want 10, and %d to all, want %d at most: %q\n%s", len(others), len(got), 16-lost, got, r.log)
 			}
 			for _, line := range r.log.swift("error") {
 				if !strings.Contains(line, "Error syncing") || !strings.HasSuffix(line, c.why) {

@@ -22,7 +22,7 @@ import (
 
 // stopTimeout is how long the tree may take to stop. Stuck calls do not count:
 // nothing waits for them.
-const stopTimeout = 4 * time.Second
+const stopTimeout = 2 * time.Second
 
 // Settings say what an Engine is made of.
 type Settings struct {
@@ -44,6 +44,8 @@ type Engine struct {
 	closers []func()
 	system  *actor.ActorSystem
 	root    *actor.PID // nil when the engine does not run by Run
+	byRun   bool       // Run has begun
+	stood   bool       // the tree stands
 }
 
 // New makes an engine and reads the rings for the first time. A missing or
@@ -99,6 +101,9 @@ func (e *Engine) Run(ctx context.Context) (messages.Stats, error) {
 	})
 	defer system.EventStream.Unsubscribe(sub)
 	guardian := &actors.Guardian{Report: func(err error) { finish(messages.RunDone{Err: err}) }}
+	e.mu.Lock()
+	e.byRun = true
+	e.mu.Unlock()
 	root := system.Root.Spawn(e.Props().Clone(actor.WithGuardian(guardian)))
 	e.runs(system, root)
 	var done messages.RunDone
@@ -111,10 +116,33 @@ func (e *Engine) Run(ctx context.Context) (messages.Stats, error) {
 	return done.Stats, errors.Join(done.Err, e.stop(system, root))
 }
 
+// runs makes the running tree known to who asks it, or that there is none any more.
 func (e *Engine) runs(system *actor.ActorSystem, root *actor.PID) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	e.system, e.root = system, root
+	stood := e.stood && root != nil
+	e.mu.Unlock()
+	if stood {
+		e.sayReady()
+	}
+}
+
+// stands is called by the supervisor. It may be faster than Run, which must know the
+// tree before others are told that there is one.
+func (e *Engine) stands() {
+	e.mu.Lock()
+	e.stood = true
+	early := e.byRun && e.root == nil
+	e.mu.Unlock()
+	if !early {
+		e.sayReady()
+	}
+}
+
+func (e *Engine) sayReady() {
+	if e.settings.Ready != nil {
+		e.settings.Ready()
+	}
 }
 
 func (e *Engine) stop(system *actor.ActorSystem, root *actor.PID) error {

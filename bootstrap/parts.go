@@ -63,7 +63,8 @@ func (e *Engine) assemble(cfg *config.Config) (*parts, error) {
 		ConnTimeout: cfg.ConnTimeout, HTTPTimeout: cfg.HTTPTimeout,
 		UserAgent: "object-replicator " + strconv.Itoa(os.Getpid()),
 	})
-	p.closers = append(p.closers, p.peers.Close)
+	// A thread that hangs keeps the process and its files: locks must not wait for it.
+	p.closers = append(p.closers, p.peers.Close, func() { disks.ReleaseLocks() })
 	silent := breaker.New(breaker.Config{Clock: wallClock{}, Rand: globalRand{}, Log: e.log})
 	transport, err := p.transport(cfg, disks, e.log)
 	if err != nil {
@@ -102,7 +103,7 @@ func (e *Engine) options(cfg *config.Config, view *messages.View, ips []string) 
 		ProbeInterval: cfg.ProbeInterval, ProbeTimeout: cfg.ProbeTimeout, ErrorLimit: cfg.DeviceErrorLimit,
 		HandoffDelete: handoffDelete(cfg, view, e.log), HandoffsFirst: cfg.HandoffsFirst, HandoffSettle: cfg.HandoffSettle,
 		CheckRemote: cfg.SyncMethod == "ssync",
-		Once:        e.settings.Once, PerDisk: cfg.ReplicatorWorkers > 0, Only: e.settings.Only, IPs: ips, Port: ringPort(cfg), Ready: e.settings.Ready,
+		Once:        e.settings.Once, PerDisk: cfg.ReplicatorWorkers > 0, Only: e.settings.Only, IPs: ips, Port: ringPort(cfg), Ready: e.stands,
 	}
 }
 

@@ -1,15 +1,16 @@
 #!/bin/sh
 # Makes sure that the programs which the tests run against are there: Swift's object
-# server, replicator and tools, rsync, and what gives every test cluster an /etc/swift
-# of its own. As root on Debian it installs what is missing; otherwise it says what
-# to install and fails. It never passes by leaving something out.
+# server, replicator and tools, rsync, what gives every test cluster an /etc/swift of
+# its own, and what disks are made with that can be made sick. As root on Debian it
+# installs what is missing; otherwise it says what to install and fails. It never
+# passes by leaving something out.
 set -eu
 
-packages="swift-object python3-swift rsync util-linux gcc libc6-dev"
+packages="swift-object python3-swift rsync util-linux mount xfsprogs gcc libc6-dev"
 
 missing() {
 	for tool in /usr/bin/swift-object-server /usr/bin/swift-object-replicator /usr/bin/swift-recon \
-		/usr/bin/python3 /usr/bin/rsync unshare gcc; do
+		/usr/bin/python3 /usr/bin/rsync unshare nsenter findmnt mount mkfs.xfs xfs_io xfs_freeze gcc; do
 		command -v "$tool" >/dev/null || echo "$tool"
 	done
 	if [ -x /usr/bin/python3 ] && ! /usr/bin/python3 -c 'import swift.obj.replicator' 2>/dev/null; then
@@ -17,6 +18,7 @@ missing() {
 	fi
 	id swift >/dev/null 2>&1 || echo "the user swift"
 	[ -d /etc/swift ] || echo "the folder /etc/swift"
+	[ -c /dev/fuse ] || echo "the device /dev/fuse"
 }
 
 lacking=$(missing)

@@ -1,10 +1,10 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 
 	"github.com/rs/zerolog"
@@ -21,7 +21,8 @@ import (
 // before the standard files are closed is seen by swift-init.
 // Swift: common/daemon.py run_daemon.
 func run(args Args) error {
-	cfg, err := config.Load(args.Config, config.Options{})
+	load := func() (*config.Config, error) { return config.Load(args.Config, config.Options{}) }
+	cfg, err := load()
 	if err != nil {
 		return err
 	}
@@ -41,92 +42,47 @@ func run(args Args) error {
 		return err
 	}
 	notice(log, "Starting %d", os.Getpid())
-	for _, warning := range cfg.Warnings {
-		logs.Swift(log.Warn()).Msg(warning)
-	}
+	warn(log, cfg.Warnings)
+	stands := make(chan struct{})
 	engine, err := bootstrap.New(bootstrap.Settings{
 		Config: cfg, Once: once, Only: actors.Overrides(only), Log: log,
-		Ready: func() { ready(log) },
+		Ready: sync.OnceFunc(func() { close(stands) }),
 	})
 	if err != nil {
 		return err
 	}
-	if err := becomeDaemon(cfg, args.Verbose); err != nil {
+	signals, err := becomeDaemon(cfg, args.Verbose)
+	if err != nil {
 		return err
 	}
-	return serve(engine, log, once)
-}
-
-// becomeDaemon drops the privileges and the ties to whoever started the process.
-func becomeDaemon(cfg *config.Config, verbose bool) error {
-	if err := process.DropPrivileges(cfg.User); err != nil {
-		return err
-	}
-	if err := process.Hygiene(); err != nil {
-		return err
-	}
-	return process.RedirectStdio(verbose || cfg.Log.Format != logs.FormatSyslog)
-}
-
-// serve runs the engine until it ends or a signal ends it. It is called on the
-// main thread, which from here on only waits.
-func serve(engine *bootstrap.Engine, log zerolog.Logger, once bool) error {
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	if !once {
 		logs.Swift(log.Info()).Msg("Starting object replicator in daemon mode.")
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	ended := make(chan error, 1)
-	go func() {
-		_, err := engine.Run(ctx)
-		ended <- err
-	}()
-	for {
-		select {
-		case err := <-ended:
-			return exited(log, err)
-		case s := <-signals:
-			if s == syscall.SIGHUP {
-				log.Info().Msg("SIGHUP ignored: restart to read the configuration again")
-				continue
-			}
-			farewell(log, s)
-			cancel()
-			<-ended // bounded: the engine waits for nothing that is stuck
-			if s == syscall.SIGINT {
-				notice(log, "Exited %d", os.Getpid())
-			}
-			return nil
-		}
-	}
+	d := &daemon{engine: engine, stands: stands, signals: signals, log: log, started: cfg, load: load, manager: systemd{}}
+	return d.serve()
 }
 
-func farewell(log zerolog.Logger, s os.Signal) {
-	if s == syscall.SIGTERM {
-		notice(log, "SIGTERM received (%d)", os.Getpid())
-		return
+// becomeDaemon drops the privileges and the ties to whoever started the process.
+// swift-init takes the end of its output for the end of the start and may stop it
+// in the next instant, so signals are caught from before that.
+func becomeDaemon(cfg *config.Config, verbose bool) (<-chan os.Signal, error) {
+	if err := process.DropPrivileges(cfg.User); err != nil {
+		return nil, err
 	}
-	notice(log, "User quit")
-	if err := process.NotifyStopping(); err != nil {
-		log.Debug().Err(err).Msg("notify stopping")
+	if err := process.Hygiene(); err != nil {
+		return nil, err
 	}
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	// Caught and thrown away: a reader of standard error that goes must not take
+	// the daemon with it. Ignored instead, it would be ignored by rsync, too.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	return signals, process.RedirectStdio(verbose || cfg.Log.Format != logs.FormatSyslog)
 }
 
-// exited is the end of a run that nobody asked to end.
-func exited(log zerolog.Logger, err error) error {
-	if err != nil {
-		logs.Swift(logs.Critical(log)).Err(err).Msgf("UNCAUGHT EXCEPTION: %v", err)
-		return err
-	}
-	notice(log, "Exited %d", os.Getpid())
-	return nil
-}
-
-func ready(log zerolog.Logger) {
-	if err := process.NotifyReady(); err != nil {
-		log.Debug().Err(err).Msg("notify ready")
+func warn(log zerolog.Logger, warnings []string) {
+	for _, warning := range warnings {
+		logs.Swift(log.Warn()).Msg(warning)
 	}
 }
 

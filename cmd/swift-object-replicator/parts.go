@@ -10,7 +10,7 @@ func openLogs(cfg *config.Config, verbose bool) (*logs.Logs, error) {
 	return logs.New(logs.Config{
 		Format: cfg.Log.Format, Name: cfg.Log.Name, Level: cfg.Log.Level, Facility: cfg.Log.Facility,
 		Address: cfg.Log.Address, UDPHost: cfg.Log.UDPHost, UDPPort: cfg.Log.UDPPort,
-		MaxLineLength: cfg.Log.MaxLineLength, Verbose: verbose,
+		MaxLineLength: cfg.Log.MaxLineLength, Verbose: verbose, FlushTimeout: flushLimit,
 	})
 }
 

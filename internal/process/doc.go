@@ -3,6 +3,6 @@
 // streams, time zone, and the word to the service manager.
 //
 // The functions are meant to be called in Swift's order: SetPriority, UseUTC,
-// then DropPrivileges, Hygiene, RedirectStdio, NotifyReady. All act on the whole
+// then DropPrivileges, Hygiene, RedirectStdio, NotifyReady, Watchdog. All act on the whole
 // process, which has more than one thread.
 package process

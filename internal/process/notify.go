@@ -20,18 +20,20 @@ const notifyTimeout = time.Second // for a listener that does not read
 // Swift: common/utils systemd_notify.
 func NotifyReady() error { return notify(daemon.SdNotifyReady) }
 
+// NotifyReloading tells them that the configuration is being read again. It is
+// followed by NotifyReady, however that ends.
+func NotifyReloading() error {
+	return notify(daemon.SdNotifyReloading + "\n" + daemon.SdNotifyMonotonicUsec())
+}
+
 // NotifyStopping tells them that an orderly stop has begun.
 func NotifyStopping() error { return notify(daemon.SdNotifyStopping) }
 
+// NotifyAlive feeds the service manager's watchdog.
+func NotifyAlive() error { return notifyManager(daemon.SdNotifyWatchdog) }
+
 func notify(state string) error {
-	var errs []error
-	if err := notifySelf(state); err != nil {
-		errs = append(errs, fmt.Errorf("notify %s on the process's socket: %w", state, err))
-	}
-	if _, err := daemon.SdNotify(false, state); err != nil {
-		errs = append(errs, fmt.Errorf("notify the service manager of %s: %w", state, err))
-	}
-	return errors.Join(errs...)
+	return errors.Join(notifySelf(state), notifyManager(state))
 }
 
 // SocketName is the abstract address on which swift-reload waits for a process's
@@ -39,10 +41,28 @@ func notify(state string) error {
 func SocketName(pid int) string { return fmt.Sprintf("@swift-notifications\x00%d", pid) }
 
 func notifySelf(state string) error {
-	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Net: "unixgram", Name: SocketName(os.Getpid())})
-	if errors.Is(err, syscall.ECONNREFUSED) {
+	err := send(SocketName(os.Getpid()), state)
+	if err != nil && !errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("notify %q on the process's socket: %w", state, err)
+	}
+	return nil
+}
+
+func notifyManager(state string) error {
+	name := os.Getenv("NOTIFY_SOCKET")
+	if name == "" {
 		return nil
 	}
+	if err := send(name, state); err != nil {
+		return fmt.Errorf("notify the service manager of %q: %w", state, err)
+	}
+	return nil
+}
+
+// send sends one datagram. It does not wait for ever, unlike the library's way: a
+// service manager that hangs must not hang the daemon.
+func send(name, state string) error {
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Net: "unixgram", Name: name})
 	if err != nil {
 		return err
 	}

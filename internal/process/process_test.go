@@ -2,6 +2,7 @@ package process
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -151,26 +152,26 @@ func TestUseUTC(t *testing.T) {
 }
 
 func TestPriority(t *testing.T) {
+	own := threadState(os.Getpid())
 	five := 5
 	for _, c := range []struct {
 		p        Priority
 		nice, io int
 		log      []string
 	}{
-		{Priority{}, 0, -1, nil},
-		{Priority{Nice: &five}, 5, -1, []string{"set nice priority to 5"}},
-		{Priority{IOClass: "IOPRIO_CLASS_BE", IOPriority: 6}, 0, 2<<13 | 6, []string{"set ionice class 2 priority 6"}},
+		{Priority{}, own.Nice, own.IOPriority, nil},
+		{Priority{Nice: &five}, 5, own.IOPriority, []string{"set nice priority to 5"}},
+		{Priority{IOClass: "IOPRIO_CLASS_BE", IOPriority: 6}, own.Nice, 2<<13 | 6, []string{"set ionice class 2 priority 6"}},
 		{Priority{Nice: &five, IOClass: "IOPRIO_CLASS_IDLE"}, 5, 3 << 13, []string{"set nice priority to 5", "set ionice class 3 priority 0"}},
-		{Priority{IOPriority: 3}, 0, -1, nil},
+		{Priority{IOPriority: 3}, own.Nice, own.IOPriority, nil},
 	} {
 		argument, _ := json.Marshal(c.p)
 		s, out := become(t, "priority "+string(argument), nil)
 		if s.Err != "" || out != "" {
 			t.Errorf("%s: %q, printed %q", argument, s.Err, out)
 		}
-		before := threadState(os.Getpid()).IOPriority
 		for _, th := range append(s.Threads, s.Late...) {
-			if want := c.io; th.Nice != c.nice || (want >= 0 && th.IOPriority != want) || (want < 0 && th.IOPriority != before) {
+			if th.Nice != c.nice || th.IOPriority != c.io {
 				t.Errorf("%s: %+v", argument, th)
 			}
 		}
@@ -227,7 +228,7 @@ modify_priority(json.loads(%q), logging.getLogger())
 		if got := messages(t, s.Log); !slices.Equal(got, c.log) {
 			t.Errorf("%s logged %q", argument, got)
 		}
-		if s.Threads[0].Nice != 0 {
+		if s.Threads[0].Nice != threadState(os.Getpid()).Nice {
 			t.Errorf("%s: %+v", argument, s.Threads[0])
 		}
 	}
@@ -336,26 +337,88 @@ func listen(t *testing.T, name string) *net.UnixConn {
 	return conn
 }
 
+// The service manager and the process's own socket hear the same, but for the
+// watchdog's food, which is the manager's.
 func TestNotify(t *testing.T) {
 	abstract := "@understudy-test-" + strconv.Itoa(os.Getpid())
 	for _, name := range []string{t.TempDir() + "/notify", abstract} {
 		manager, own := listen(t, name), listen(t, SocketName(os.Getpid()))
 		t.Setenv("NOTIFY_SOCKET", name)
-		for want, notify := range map[string]func() error{"READY=1": NotifyReady, "STOPPING=1": NotifyStopping} {
-			if err := notify(); err != nil {
+		hear := func(conn *net.UnixConn) string {
+			b := make([]byte, 100)
+			n, err := conn.Read(b)
+			if err != nil {
+				t.Errorf("%s: %v", conn.LocalAddr(), err)
+			}
+			return string(b[:n])
+		}
+		for _, c := range []struct {
+			want   string
+			notify func() error
+			all    bool
+		}{
+			{"READY=1", NotifyReady, true}, {"STOPPING=1", NotifyStopping, true}, {"WATCHDOG=1", NotifyAlive, false}, {"READY=1", NotifyReady, true},
+		} {
+			if err := c.notify(); err != nil {
 				t.Error(err)
 			}
-			for _, conn := range []*net.UnixConn{manager, own} {
-				b := make([]byte, 100)
-				if n, err := conn.Read(b); err != nil || string(b[:n]) != want {
-					t.Errorf("%s got %q, %v, want %s", conn.LocalAddr(), b[:n], err, want)
-				}
+			if got := hear(manager); got != c.want {
+				t.Errorf("the manager got %q, want %s", got, c.want)
 			}
+			if !c.all {
+				continue
+			}
+			if got := hear(own); got != c.want {
+				t.Errorf("the own socket got %q, want %s", got, c.want)
+			}
+		}
+		if err := NotifyReloading(); err != nil {
+			t.Error(err)
+		}
+		got := hear(manager)
+		usec, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimPrefix(got, "RELOADING=1\nMONOTONIC_USEC="), "\n"), 10, 64)
+		var clock unix.Timespec
+		if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &clock); err != nil {
+			t.Fatal(err)
+		}
+		if age := time.Duration(clock.Nano() - usec*1000); err != nil || age < 0 || age > patience {
+			t.Errorf("%q is %s old, %v", got, age, err)
+		}
+		if again := hear(own); again != got {
+			t.Errorf("the own socket got %q", again)
 		}
 		if os.Getenv("NOTIFY_SOCKET") != name {
 			t.Error("the variable is gone")
 		}
 		own.Close()
+	}
+}
+
+// A manager that does not read is not waited for.
+func TestNotifyFull(t *testing.T) {
+	name := t.TempDir() + "/notify"
+	listen(t, name)
+	t.Setenv("NOTIFY_SOCKET", name)
+	fds, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fds)
+	for err == nil {
+		err = unix.Sendto(fds, []byte("READY=1"), 0, &unix.SockaddrUnix{Name: name})
+	}
+	if !errors.Is(err, unix.EAGAIN) {
+		t.Fatal(err)
+	}
+	answer := make(chan error, 1)
+	go func() { answer <- NotifyReady() }()
+	select {
+	case err := <-answer:
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+	case <-time.After(patience):
+		t.Error("it waits for the manager")
 	}
 }
 

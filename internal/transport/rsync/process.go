@@ -99,7 +99,7 @@ func (c *process) live(argv []string, out io.Writer) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	started := make(chan error, 1)
 	select {
-	case forks() <- func() { started <- cmd.Start() }:
+	case forks() <- func() { started <- c.start(cmd) }:
 	case <-c.killed:
 		c.err = errKilledFirst
 		return
@@ -107,7 +107,6 @@ func (c *process) live(argv []string, out io.Writer) {
 	if c.err = <-started; c.err != nil {
 		return
 	}
-	c.begin(cmd.Process.Pid)
 	c.finish(awaitExit(cmd.Process.Pid))
 	err := cmd.Wait()
 	if cmd.ProcessState == nil {
@@ -117,16 +116,21 @@ func (c *process) live(argv []string, out io.Writer) {
 	c.code = exitCode(cmd.ProcessState.Sys().(syscall.WaitStatus))
 }
 
-// begin makes the child known to Kill, which may have come already.
-func (c *process) begin(pid int) {
+// start starts the child and makes it known to Kill, which may have come already:
+// on the forking thread, so that no busy machine comes between the two.
+func (c *process) start(cmd *exec.Cmd) error {
+	if err := cmd.Start(); err != nil {
+		return err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.pid = pid
+	c.pid = cmd.Process.Pid
 	select {
 	case <-c.killed:
 		c.killGroup()
 	default:
 	}
+	return nil
 }
 
 // finish kills what the child has left behind in its group. The child is still a

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -159,6 +160,43 @@ func TestCloseKillsEveryGroup(t *testing.T) {
 		t.Errorf("a sync after the end returned %v, %v", res, err)
 	}
 	r.Close()
+}
+
+// Close returns when what it has killed has ended, or, where something hangs in the
+// kernel, without it. The process may end right after it.
+func TestCloseWaitsAMoment(t *testing.T) {
+	for _, hangs := range []bool{false, true} {
+		child := &stuckChild{started: make(chan struct{}, 10), killed: make(chan struct{}, 10)}
+		r := newFakeRig(t, "", func(c *Config) { c.Spawn = child })
+		done := syncing(r.Transport, t.Context(), fakeJob(true))
+		awaitSignal(t, child.started, "start")
+		var ended atomic.Bool
+		if !hangs {
+			time.AfterFunc(closeWait/10, func() {
+				ended.Store(true)
+				child.end()
+			})
+		}
+		closed := make(chan bool, 1)
+		go func() {
+			r.Close()
+			closed <- ended.Load()
+		}()
+		select {
+		case after := <-closed:
+			if after == hangs {
+				t.Errorf("hangs %v: the child had ended: %v", hangs, after)
+			}
+		case <-time.After(patience):
+			t.Fatal("Close waits for ever")
+		}
+		if hangs {
+			child.end()
+		}
+		if a := await(t, done); !errors.Is(a.err, ErrClosed) {
+			t.Errorf("sync returned %v, %v", a.res, a.err)
+		}
+	}
 }
 
 // What a child leaves in its group dies with it, and does not hold up its result.

@@ -11,7 +11,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -144,9 +146,27 @@ func (t *Transport) Sync(ctx context.Context, job messages.SyncJob) (messages.Sy
 // kernel, and nobody waits for them any more.
 func (t *Transport) Stuck() int { return int(t.stuck.Load()) }
 
-// Close kills every rsync that runs and refuses new ones. It does not wait for
-// them to end; their Sync calls return ErrClosed.
+// closeWait is how long Close waits for the end of what it has killed.
+const closeWait = time.Second
+
+// Close kills every rsync that runs and refuses new ones; their Sync calls return
+// ErrClosed. It gives them a moment to end: the group of one that is just being
+// started can only be killed once its number is known, and after the end of this
+// process nobody would do it. One that hangs in the kernel is left.
 func (t *Transport) Close() {
+	limit := time.NewTimer(closeWait)
+	defer limit.Stop()
+	for _, c := range t.shut() {
+		select {
+		case <-c.Done():
+		case <-limit.C:
+			return
+		}
+	}
+}
+
+// shut refuses new children, kills those that live and returns them.
+func (t *Transport) shut() []Child {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	select {
@@ -157,6 +177,7 @@ func (t *Transport) Close() {
 	for c := range t.live {
 		c.Kill()
 	}
+	return slices.Collect(maps.Keys(t.live))
 }
 
 func jobLog(log zerolog.Logger, job messages.SyncJob) zerolog.Logger {

@@ -26,6 +26,7 @@ type Spec struct {
 	Devices    int               // devices a node, named d1, d2, …
 	Policies   []Policy          // in swift.conf order; none: index 0, part power 4
 	Replicator map[string]string // more options of [object-replicator]
+	Mounted    int               // the first nodes have mount_check: their devices are for the caller to mount
 }
 
 // Policy is one storage policy and the size of its ring (three replicas, or six

@@ -26,7 +26,7 @@ func (s Spec) swiftConf() string {
 
 const serverConf = `[DEFAULT]
 devices = %[1]s
-mount_check = false
+mount_check = %[8]t
 disable_fallocate = true
 fallocate_reserve = 0
 bind_ip = %[2]s
@@ -57,7 +57,7 @@ rsync_module = rsync://{replication_ip}:%[7]d/object
 func (n *Node) WriteConf(options map[string]string) error {
 	c := n.cluster
 	text := fmt.Sprintf(serverConf, n.DevicesRoot(), n.IP, ServerPort,
-		User, n.logSocket(), n.CachePath(), RsyncPort)
+		User, n.logSocket(), n.CachePath(), RsyncPort, n.Number <= c.spec.Mounted)
 	merged := map[string]string{"concurrency": "4"}
 	maps.Copy(merged, c.spec.Replicator)
 	maps.Copy(merged, options)

@@ -55,6 +55,22 @@ func (r *Replicator) Kill() error {
 	return nil
 }
 
+// Signal sends a signal to the replicator alone.
+func (r *Replicator) Signal(s syscall.Signal) error {
+	select {
+	case <-r.proc.done:
+		return r.proc.ended()
+	default:
+	}
+	if err := syscall.Kill(r.PID(), s); err != nil {
+		return fmt.Errorf("signal the replicator of node %d: %w", r.node.Number, err)
+	}
+	return nil
+}
+
+// Output is the file of what the replicator writes to its standard output and error.
+func (r *Replicator) Output() string { return r.proc.output }
+
 // Stop ends the replicator by SIGTERM, which must be a good end.
 func (r *Replicator) Stop() error {
 	r.proc.stop()

@@ -14,10 +14,11 @@ import (
 
 // command prepares a program that sees the cluster's etc folder as /etc/swift. The
 // shell and unshare exec, so that the pid is the program's own; it leads a process
-// group, so that it can be stopped with its children.
+// group, so that it can be stopped with its children. Its namespace is a slave: disks
+// that are mounted and unmounted here come and go there, too.
 func (c *Cluster) command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	argv := append([]string{
-		"-m", "--propagation", "private", "sh", "-c",
+		"-m", "--propagation", "slave", "sh", "-c",
 		`mount --bind "$0" /etc/swift && exec "$@"`, c.path("etc"), name,
 	}, args...)
 	cmd := exec.CommandContext(ctx, "unshare", argv...)
@@ -110,7 +111,7 @@ func newKeeper(pidFile string) (*keeper, error) {
 	}
 	k := &keeper{pids: f}
 	k.cmd = exec.Command("sh", "-c", `read -r word; [ "$word" = released ] && exit
-while read -r pid; do kill -KILL -- "-$pid" 2>/dev/null; done <"$0"`, pidFile)
+while read -r pid; do kill -s KILL -- "-$pid" 2>/dev/null; done <"$0"`, pidFile)
 	k.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if k.stdin, err = k.cmd.StdinPipe(); err != nil {
 		return nil, fmt.Errorf("start the keeper: %w", err)

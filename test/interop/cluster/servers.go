@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"syscall"
 	"time"
 )
 
@@ -45,6 +46,19 @@ func (c *Cluster) Stop() {
 
 // StopRsyncd ends the node's rsync daemon only.
 func (n *Node) StopRsyncd() { n.rsyncd.stop() }
+
+// SignalServer sends a signal to all processes of the node's object server.
+func (n *Node) SignalServer(s syscall.Signal) error { return n.server.signal(s) }
+
+// SignalRsyncd sends a signal to the node's rsync daemon and its children.
+func (n *Node) SignalRsyncd(s syscall.Signal) error { return n.rsyncd.signal(s) }
+
+func (p *process) signal(s syscall.Signal) error {
+	if err := syscall.Kill(-p.cmd.Process.Pid, s); err != nil {
+		return fmt.Errorf("signal %s: %w", p.name, err)
+	}
+	return nil
+}
 
 func (n *Node) startServer() (err error) {
 	n.server, err = n.cluster.start(fmt.Sprintf("object-server-%d", n.Number),
