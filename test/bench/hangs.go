@@ -23,62 +23,49 @@ const (
 
 // measureHang is B10.
 func measureHang(ctx context.Context, o options, ours cluster.Program) (_ entry, err error) {
-	spec := node.Spec{Base: o.base, Disks: 60, Partitions: 2000, Cached: true, Options: map[string]string{"interval": "3600"}}
-	limit := 2 * time.Minute
-	if o.smoke {
-		spec.Disks, spec.Partitions, limit = 6, 50, 3*time.Second
-	}
-	say("B10: filling %d × %d partitions", spec.Disks, spec.Partitions)
-	n, err := node.New(spec)
+	w, err := newWard(o)
 	if err != nil {
 		return entry{}, err
 	}
-	defer func() { err = errors.Join(err, n.Close()) }()
-	w := newWard(n, spec.Disks)
+	defer func() { err = errors.Join(err, w.n.Close()) }()
 	fine, hung, err := w.both(ctx, o, ours)
 	if err != nil {
-		return entry{}, fmt.Errorf("ours: %w", err)
+		return entry{}, err
 	}
 	p := pairs{theirs: fine, ours: hung}
-	e := entry{
+	return entry{
 		Table: "hang",
 		Rows: [][]string{{
 			"ours", strconv.Itoa(len(fine)), seconds(fine, wall), seconds(hung, wall), p.ratio(wall), p.atMost(hangGoal, wall),
 		}},
 		Below: []string{fmt.Sprintf("%d disks with %d partitions each; the disk hangs when a quarter of the others' have been asked about.",
-			spec.Disks, spec.Partitions)},
+			w.disks, len(w.n.Partitions(sick)))},
 		Goals:   []goal{p.goal("wall", hangGoal, wall)},
 		Samples: map[string][]float64{"no hang, s": inSeconds(fine, wall), "one disk hangs, s": inSeconds(hung, wall)},
-	}
-	workers := strconv.Itoa(spec.Disks)
-	for _, l := range []struct {
-		name    string
-		options map[string]string
-	}{{"Swift", nil}, {"Swift, `replicator_workers = " + workers + "`", map[string]string{"replicator_workers": workers, "concurrency": "1"}}} {
-		row := []string{l.name, "1"}
-		for _, ill := range []bool{false, true} {
-			text, err := w.stock(ctx, l.options, ill, limit)
-			if err != nil {
-				return entry{}, fmt.Errorf("stock: %w", err)
-			}
-			row = append(row, text)
-		}
-		e.Rows = append(e.Rows, append(row, "–", "–"))
-	}
-	return e, nil
+	}, nil
 }
 
 // ward is a node of which one disk can hang. It counts what the peers are asked.
 type ward struct {
 	n       *node.Node
+	disks   int
 	mount   *hang.Mount  // of the disk that hangs; nil while that is as the others are
 	owner   []uint16     // of each partition of the ring: its disk
 	healthy atomic.Int64 // requests about partitions of the other disks
 }
 
-func newWard(n *node.Node, disks int) *ward {
-	w := &ward{n: n}
-	for disk := range disks {
+func newWard(o options) (*ward, error) {
+	spec := node.Spec{Base: o.base, Disks: 60, Partitions: 2000, Cached: true, Options: map[string]string{"interval": "3600"}}
+	if o.smoke {
+		spec.Disks, spec.Partitions = 6, 50
+	}
+	say("B10: filling %d × %d partitions", spec.Disks, spec.Partitions)
+	n, err := node.New(spec)
+	if err != nil {
+		return nil, err
+	}
+	w := &ward{n: n, disks: spec.Disks}
+	for disk := range w.disks {
 		for _, part := range n.Partitions(disk) {
 			if int(part) >= len(w.owner) {
 				w.owner = append(w.owner, make([]uint16, int(part)+1-len(w.owner))...)
@@ -86,7 +73,7 @@ func newWard(n *node.Node, disks int) *ward {
 			w.owner[part] = uint16(disk)
 		}
 	}
-	return w
+	return w, nil
 }
 
 // start starts a replicator and counts from there on. With ill, the disk is a mount
@@ -198,35 +185,4 @@ func (w *ward) ours(ctx context.Context, ours cluster.Program, ill bool) (_ samp
 		})
 	}
 	return sample{wall: took}, err
-}
-
-// stock runs Swift's daemon until the peers have been asked about everything on the
-// other disks, or have not been asked anything for as long as limit. It tells how long
-// that took, or how far it came.
-func (w *ward) stock(ctx context.Context, options map[string]string, ill bool, limit time.Duration) (_ string, err error) {
-	run, end, err := w.start(cluster.Stock.Path, options, ill)
-	defer func() { err = errors.Join(err, end()) }()
-	if err != nil {
-		return "", err
-	}
-	last, since := int64(0), time.Now()
-	err = run.Await(ctx, "the end of Swift's pass", func() (bool, error) {
-		if n := w.healthy.Load(); n != last {
-			last, since = n, time.Now()
-		}
-		return last >= w.all() || time.Since(since) >= limit, nil
-	})
-	if err != nil {
-		return "", err
-	}
-	took := since.Sub(run.Begun)
-	say("B10: stock, hang %v: %d of %d requests after %.1f s", ill, last, w.all(), took.Seconds())
-	switch {
-	case last >= w.all():
-		return fmt.Sprintf("%.2f s", took.Seconds()), nil
-	case !ill:
-		return "", fmt.Errorf("no hang, and yet only %d of %d requests in %s", last, w.all(), time.Since(run.Begun))
-	}
-	return fmt.Sprintf("did not finish in %.0f s: %.0f %% of the other disks' partitions in the first %.0f s, then nothing",
-		time.Since(run.Begun).Seconds(), 100*float64(last)/float64(w.all()), took.Seconds()), nil
 }

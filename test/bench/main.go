@@ -160,6 +160,8 @@ func works(o options) []work {
 		work{million, measureMillion},
 		work{"B9-100", measureWide},
 		work{"B10", measureHang},
+		work{"B10-Swift", measureStockHang},
+		work{"B10-workers", measureWorkersHang},
 		work{"B11", measureFirst},
 	)
 }
