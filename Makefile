@@ -36,7 +36,8 @@ faults:
 interop:
 	$(GO) test -count=1 -timeout 20m ./test/interop
 
-# Ours and Swift's in turn on the same trees; about ten minutes on two cores.
+# Ours and Swift's in turn on the same trees; about forty minutes on two cores. With
+# BENCH='-full -out docs/benchmarks.md' also a million partitions.
 bench: tools
 	$(GO) run ./test/bench $(BENCH)
 

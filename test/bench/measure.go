@@ -45,21 +45,40 @@ func benchmarks(smoke bool) []benchmark {
 	return []benchmark{start, b1, b3}
 }
 
-// sample is one run of one program.
-type sample struct{ wall, user, system time.Duration }
-
-func (s sample) cpu() time.Duration { return s.user + s.system }
-
-// result has as many samples of each program; those of one index are neighbours.
+// result is what the runs of a benchmark have brought.
 type result struct {
 	benchmark
-	stock, ours []sample
-	stats       cluster.Stats
-	digest      cluster.Digest
+	pairs
+	stats  cluster.Stats
+	digest cluster.Digest
+}
+
+func (b benchmark) entry(ctx context.Context, o options, ours cluster.Program) (entry, error) {
+	r, err := b.measure(ctx, o, ours)
+	if err != nil {
+		return entry{}, err
+	}
+	e := entry{Table: "passes", Rows: [][]string{{
+		b.what, seconds(r.theirs, wall), seconds(r.ours, wall), r.ratio(wall), r.atMost(b.wallGoal, wall),
+		cpuSeconds(r.theirs), cpuSeconds(r.ours), r.ratio(sample.cpu), r.atMost(b.cpuGoal, sample.cpu),
+	}}, Samples: map[string][]float64{
+		"Swift wall": inSeconds(r.theirs, wall), "Swift CPU": inSeconds(r.theirs, sample.cpu),
+		"ours wall": inSeconds(r.ours, wall), "ours CPU": inSeconds(r.ours, sample.cpu),
+	}}
+	if b.wallGoal > 0 {
+		e.Goals = append(e.Goals, r.goal("wall", b.wallGoal, wall))
+	}
+	if b.cpuGoal > 0 {
+		e.Goals = append(e.Goals, r.goal("CPU", b.cpuGoal, sample.cpu))
+	}
+	if len(b.args) == 0 {
+		e.Below = append(e.Below, fmt.Sprintf("End state of %s, both programs: %d partitions, %d suffixes, %d peers in sync, %d pushes, %d failures.",
+			b.name, r.digest.Partitions, r.digest.Suffixes, r.stats.HashMatch, r.stats.Rsync, r.stats.Failure))
+	}
+	return e, nil
 }
 
 func (b benchmark) measure(ctx context.Context, o options, ours cluster.Program) (_ result, err error) {
-	say := func(format string, args ...any) { fmt.Fprintf(os.Stderr, b.name+": "+format+"\n", args...) }
 	c, err := cluster.New(ctx, cluster.Spec{
 		Base: o.base, Nodes: 4, Devices: 4,
 		Policies:   []cluster.Policy{{Index: 0, Name: "gold", PartPower: b.partPower}},
@@ -73,7 +92,7 @@ func (b benchmark) measure(ctx context.Context, o options, ours cluster.Program)
 			err = e
 		}
 	}()
-	say("filling %d partitions", 1<<b.partPower)
+	say("%s: filling %d partitions", b.name, 1<<b.partPower)
 	if err := c.Fill(ctx, b.objects, b.size, time.Now().Add(-48*time.Hour)); err != nil {
 		return result{}, err
 	}
@@ -90,11 +109,11 @@ func (b benchmark) measure(ctx context.Context, o options, ours cluster.Program)
 			if err != nil {
 				return result{}, err
 			}
-			say("run %d of %d, %s: wall %.2f s, CPU %.2f s", i, o.runs, p.Name, s.wall.Seconds(), s.cpu().Seconds())
+			say("%s: run %d of %d, %s: wall %.2f s, CPU %.2f s", b.name, i, o.runs, p.Name, s.wall.Seconds(), s.cpu().Seconds())
 			switch {
 			case i == 0:
 			case p == cluster.Stock:
-				r.stock = append(r.stock, s)
+				r.theirs = append(r.theirs, s)
 			default:
 				r.ours = append(r.ours, s)
 			}

@@ -74,6 +74,32 @@ type pushResult struct {
 	bytes   int64 // of them
 }
 
+func (b push) entry(ctx context.Context, o options, ours cluster.Program) (entry, error) {
+	r, err := b.measure(ctx, o, ours)
+	if err != nil {
+		return entry{}, err
+	}
+	own := r.samples["ours, ssync"]
+	e := entry{Table: "bytes", Samples: map[string][]float64{}}
+	for _, c := range b.contests {
+		p := pairs{theirs: r.samples[c.against], ours: own}
+		e.Rows = append(e.Rows, []string{
+			b.what, c.against, seconds(p.theirs, wall), seconds(own, wall), p.ratio(wall), p.atMost(c.goal, wall),
+			seconds(p.theirs, sample.cpu), seconds(own, sample.cpu), p.ratio(sample.cpu),
+		})
+		if c.goal > 0 {
+			e.Goals = append(e.Goals, p.goal("wall, against "+c.against, c.goal, wall))
+		}
+	}
+	for lane, samples := range r.samples {
+		e.Samples[lane+", wall"], e.Samples[lane+", CPU"] = inSeconds(samples, wall), inSeconds(samples, sample.cpu)
+	}
+	best := slices.MinFunc(own, func(a, b sample) int { return int(a.wall - b.wall) })
+	e.Below = []string{fmt.Sprintf("%s moves %d files, %.1f MiB; ours at best %.0f files and %.1f MiB a second.", b.name, r.files,
+		float64(r.bytes)/(1<<20), float64(r.files)/best.wall.Seconds(), float64(r.bytes)/(1<<20)/best.wall.Seconds())}
+	return e, nil
+}
+
 func (b push) measure(ctx context.Context, o options, ours cluster.Program) (_ pushResult, err error) {
 	c, err := cluster.New(ctx, cluster.Spec{
 		Base: o.base, Nodes: 4, Devices: 1,
@@ -102,7 +128,7 @@ func (b push) measure(ctx context.Context, o options, ours cluster.Program) (_ p
 			if err != nil {
 				return pushResult{}, fmt.Errorf("%s: %w", l.name, err)
 			}
-			fmt.Fprintf(os.Stderr, "%s: run %d, %s: wall %.2f s, CPU %.2f s\n", b.name, i, l.name, s.wall.Seconds(), s.cpu().Seconds())
+			say("%s: run %d, %s: wall %.2f s, CPU %.2f s", b.name, i, l.name, s.wall.Seconds(), s.cpu().Seconds())
 			if i > 0 {
 				r.samples[l.name] = append(r.samples[l.name], s)
 			}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+)
+
+func thisMachine() string {
+	cpu := "unknown"
+	for line := range strings.Lines(readAll("/proc/cpuinfo")) {
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+			cpu = strings.TrimSpace(value)
+			break
+		}
+	}
+	kernel := strings.TrimSpace(readAll("/proc/sys/kernel/osrelease"))
+	return fmt.Sprintf("%s, %d cores, Linux %s", cpu, runtime.NumCPU(), kernel)
+}
+
+func load() string { return strings.Join(strings.Fields(readAll("/proc/loadavg"))[:3], " ") }
+
+func versions() string {
+	return fmt.Sprintf("ours %s, Swift %s, %s, %s, %s", commit(),
+		output("dpkg-query", "-W", "-f", "${Version}", "python3-swift"), output("/usr/bin/python3", "--version"),
+		firstLine(output("rsync", "--version")), runtime.Version())
+}
+
+// commit is what is checked out, and whether anything but the page has been changed.
+func commit() string {
+	if exec.Command("git", "diff", "--quiet", "HEAD", "--", ":!docs").Run() != nil {
+		return output("git", "describe", "--always") + " with changes"
+	}
+	return output("git", "describe", "--always")
+}
+
+func readAll(path string) string {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return "unknown unknown unknown"
+	}
+	return string(b)
+}
+
+func output(name string, args ...string) string {
+	out, err := exec.Command(name, args...).Output()
+	if err != nil {
+		return "unknown"
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return strings.Join(strings.Fields(line), " ")
+}
