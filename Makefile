@@ -23,6 +23,7 @@ lint:
 # Everything but the clusters; the import rules (internal/archtest) are among it.
 unit:
 	$(GO) test -race $$($(GO) list ./... | grep -v -E '/test/(interop|process|faults)(/sick)?$$')
+	$(GO) test -run TestPassesLeaveNothingBehind ./actors
 
 # The program as a process: start, signals, service manager, swift-init, children.
 process:

@@ -64,8 +64,8 @@ func TestPassGoesOnAfterRestart(t *testing.T) {
 			t.Errorf("the note of the pass that is over is still there: %v", w.notes)
 		}
 		w.mustLog("going on with an interrupted pass")
-		if w.states["d0"]["pass_complete"] == nil {
-			t.Errorf("recon tells %v", w.states["d0"])
+		if w.told("d0")["pass_complete"] == nil {
+			t.Errorf("recon tells %v", w.told("d0"))
 		}
 	})
 }

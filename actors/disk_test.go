@@ -89,10 +89,10 @@ func TestDeadDisk(t *testing.T) {
 		if w.device("d1").Passes == 0 {
 			t.Error("the other disk has not ended a pass")
 		}
-		if state := w.states["d0"]; state["state"] != messages.StateFailing || state["why"] != errDisk.Error() {
+		if state := w.told("d0"); state["state"] != messages.StateFailing || state["why"] != errDisk.Error() {
 			t.Errorf("recon tells %v", state)
 		}
-		for _, entries := range w.recon {
+		for _, entries := range w.reconned() {
 			if entries["replication_last"].(float64) < 1 {
 				t.Errorf("recon got %v", entries)
 			}
@@ -134,17 +134,17 @@ func TestBrokenPassIsNoCompleteOne(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		synctest.Wait()
-		if len(w.recon) != 0 {
-			t.Errorf("after the broken round recon got %v", w.recon)
+		if len(w.reconned()) != 0 {
+			t.Errorf("after the broken round recon got %v", w.reconned())
 		}
 		for w.snapshot().Rounds < 2 {
 			time.Sleep(time.Second)
 		}
 		synctest.Wait()
-		if len(w.recon) != 1 {
-			t.Fatalf("after the next round recon got %v", w.recon)
+		if len(w.reconned()) != 1 {
+			t.Fatalf("after the next round recon got %v", w.reconned())
 		}
-		stats := w.recon[0]["replication_stats"].(map[string]any)
+		stats := w.reconned()[0]["replication_stats"].(map[string]any)
 		if stats["failure"] != 3 { // the devices of the ring
 			t.Errorf("the dead disk counts %v failures", stats["failure"])
 		}
@@ -206,8 +206,8 @@ func TestUnmountedDisk(t *testing.T) {
 		if n := strings.Count(w.logged(), "/srv/node/d0 is not mounted\"}"); n < 3 {
 			t.Errorf("Swift's line was logged %d times in three passes", n)
 		}
-		if len(w.recon) != 3 {
-			t.Errorf("%d complete rounds in recon, want 3", len(w.recon))
+		if len(w.reconned()) != 3 {
+			t.Errorf("%d complete rounds in recon, want 3", len(w.reconned()))
 		}
 		s.sick.Store(false)
 		time.Sleep(time.Minute)
@@ -241,7 +241,9 @@ func TestProbeFindsTheHang(t *testing.T) {
 		if done := len(w.hashed("d1")) - before; done < int(3.5*time.Since(at).Seconds()) {
 			t.Errorf("the other disk did %d jobs in %v with 4 slots", done, time.Since(at))
 		}
+		w.mu.Lock()
 		inside := w.inside
+		w.mu.Unlock()
 		time.Sleep(time.Hour)
 		if w.device("d0").Stuck != d.Stuck || inside > w.opts.Slots+d.Stuck {
 			t.Errorf("%d calls are stuck an hour later, %d before", w.device("d0").Stuck, d.Stuck)
@@ -303,14 +305,14 @@ func TestFullAndReadOnlyDisks(t *testing.T) {
 				if d.Disk != disk || d.Passes == 0 || d.Stats.Attempted != 6 {
 					t.Errorf("got %+v", d)
 				}
-				if w.states["d0"]["disk"] != string(disk) {
-					t.Errorf("recon tells %v", w.states["d0"])
+				if w.told("d0")["disk"] != string(disk) {
+					t.Errorf("recon tells %v", w.told("d0"))
 				}
 				w.mustLog("disk is " + string(disk))
 				bad.Store(false)
 				time.Sleep(time.Minute)
-				if d := w.device("d0"); d.Disk != messages.DiskFine || w.states["d0"]["disk"] != "" {
-					t.Errorf("still %q, recon %v", d.Disk, w.states["d0"])
+				if d := w.device("d0"); d.Disk != messages.DiskFine || w.told("d0")["disk"] != "" {
+					t.Errorf("still %q, recon %v", d.Disk, w.told("d0"))
 				}
 				w.mustLog("disk is fine again")
 			})

@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -76,8 +77,11 @@ func TestReloadWithFewerSlotsAndOtherRings(t *testing.T) {
 		w.system.Root.Send(w.root, &Reload{Deps: w.deps, Options: opts, View: w.view})
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
-		if w.inside > 2 {
-			t.Errorf("%d jobs at work with two slots", w.inside)
+		w.mu.Lock()
+		inside := w.inside
+		w.mu.Unlock()
+		if inside > 2 {
+			t.Errorf("%d jobs at work with two slots", inside)
 		}
 		if s := w.snapshot(); len(s.Devices) != 1 || s.Devices[0].Device != "d0" {
 			t.Errorf("devices %+v", s.Devices)
@@ -102,10 +106,10 @@ func TestAlive(t *testing.T) {
 	inWorld(t, everywhere(3), func(w *world) {
 		w.opts.Once = false
 		wedged := make(chan struct{})
-		wedge := false
+		var wedge atomic.Bool
 		w.deps.Middleware = append(w.deps.Middleware, func(next actor.ReceiverFunc) actor.ReceiverFunc {
 			return func(c actor.ReceiverContext, e *actor.MessageEnvelope) {
-				if _, ok := c.Actor().(*Supervisor); ok && wedge {
+				if _, ok := c.Actor().(*Supervisor); ok && wedge.Load() {
 					<-wedged
 				}
 				next(c, e)
@@ -119,11 +123,11 @@ func TestAlive(t *testing.T) {
 		if err := ask(); err != nil {
 			t.Errorf("ask: %v", err)
 		}
-		wedge = true
+		wedge.Store(true)
 		if err := ask(); err == nil {
 			t.Error("a wedged supervisor answers")
 		}
-		wedge = false
+		wedge.Store(false)
 		close(wedged)
 	})
 }

@@ -239,6 +239,20 @@ func (w *world) happened() []string {
 	return append([]string(nil), w.events...)
 }
 
+// told is what recon tells of a device.
+func (w *world) told(device string) map[string]any {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.states[device]
+}
+
+// reconned are the updates of Swift's keys in recon.
+func (w *world) reconned() []map[string]any {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]map[string]any(nil), w.recon...)
+}
+
 func (w *world) logged() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
