@@ -6,16 +6,23 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 )
 
 // line is what counts of a line of a daemon's log.
 type line struct {
-	Message string `json:"message"`
-	State   string `json:"state"`
-	Event   string `json:"event"`
-	Actor   string `json:"actor"`
-	Why     string `json:"why"`
+	Time    time.Time `json:"time"`
+	Message string    `json:"message"`
+	State   string    `json:"state"`
+	Event   string    `json:"event"`
+	Actor   string    `json:"actor"`
+	Why     string    `json:"why"`
 }
+
+const (
+	ringTaken   = "rings changed: jobs take their roles from the new ones"
+	ringRefused = "ring file cannot be used, the earlier one is kept"
+)
 
 // bugs are signs of one of ours, in whatever form they come.
 var bugs = []string{"panic: ", "fatal error: ", "DATA RACE", "UNCAUGHT EXCEPTION", "crashed", "left the engine before its end"}
@@ -35,6 +42,29 @@ func (s *soak) readLogs() (map[string]int, error) {
 }
 
 func (s *soak) readLog(path string, told map[string]int) error {
+	return eachLine(path, func(l line, text string) {
+		for _, bug := range bugs {
+			if strings.Contains(text, bug) {
+				s.fault("%s: %.500s", path, text)
+				break
+			}
+		}
+		switch {
+		case l.Message == "device out of service", l.Message == "device is back in service":
+			told[l.Message+" "+l.State]++
+		case strings.HasPrefix(l.Message, "disk is "), l.Message == "configuration reloaded",
+			l.Message == ringTaken, l.Message == ringRefused, strings.HasPrefix(l.Message, "going on with"):
+			told[l.Message]++
+		case l.Message == "supervision" && l.Event == "crash":
+			s.fault("%s: %s crashed: %s", path, l.Actor, l.Why)
+		case l.Message == "supervision":
+			told["supervision "+l.Event]++
+		}
+	})
+}
+
+// eachLine reads a log. Lines that are no JSON, such as stacks, are only text.
+func eachLine(path string, each func(l line, text string)) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("read a daemon's log: %w", err)
@@ -43,28 +73,11 @@ func (s *soak) readLog(path string, told map[string]int) error {
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 1<<24)
 	for lines.Scan() {
-		text := lines.Text()
-		for _, bug := range bugs {
-			if strings.Contains(text, bug) {
-				s.fault("%s: %.500s", path, text)
-				break
-			}
-		}
 		var l line
-		if json.Unmarshal([]byte(text), &l) != nil {
-			continue // a stack, after a signal that asks for it
+		if json.Unmarshal(lines.Bytes(), &l) != nil {
+			l = line{}
 		}
-		switch {
-		case l.Message == "device out of service", l.Message == "device is back in service":
-			told[l.Message+" "+l.State]++
-		case strings.HasPrefix(l.Message, "disk is "), l.Message == "configuration reloaded",
-			strings.HasPrefix(l.Message, "going on with"), strings.HasPrefix(l.Message, "rings changed"):
-			told[l.Message]++
-		case l.Message == "supervision" && l.Event == "crash":
-			s.fault("%s: %s crashed: %s", path, l.Actor, l.Why)
-		case l.Message == "supervision":
-			told["supervision "+l.Event]++
-		}
+		each(l, lines.Text())
 	}
 	if err := lines.Err(); err != nil {
 		return fmt.Errorf("read a daemon's log: %w", err)
@@ -77,6 +90,7 @@ var noticed = map[string]string{
 	"freeze": "device out of service stalled", "hang": "device out of service stalled",
 	"die": "device out of service failing", "fail": "device out of service failing",
 	"unmount": "device out of service unmounted", "fill": "disk is full", "read-only": "disk is read-only",
+	"spoil ring": ringRefused, "change ring": ringTaken, "reload": "configuration reloaded",
 }
 
 // often is how many times a trouble can come without being noticed: it was over before.
