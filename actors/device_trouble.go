@@ -132,6 +132,9 @@ func (d *Device) probed(c actor.Context, a *answer) {
 	case errors.As(a.err, &gone):
 		d.leave(c, messages.StateUnmounted, gone.Message)
 		return
+	case errors.Is(a.err, context.DeadlineExceeded):
+		d.leave(c, messages.StateStalled, "probe: "+errStuck.Error())
+		return
 	case a.err != nil: // trouble of ours, not the disk's
 		d.log.Warn().Err(a.err).Msg("probe device")
 	default:

@@ -454,3 +454,36 @@ func TestReconPerDisk(t *testing.T) {
 		}
 	})
 }
+
+// The lines of a round never tell of more partitions than there are, also when disks
+// go through several passes in one round and it ends in the middle of a pass.
+func TestProgressNeverPassesTheWhole(t *testing.T) {
+	inWorld(t, threeCopies(30, 3, 3), func(w *world) {
+		w.opts.Once, w.opts.Slots, w.opts.Interval, w.opts.StatsInterval = false, 3, time.Second, 7*time.Second
+		fine := w.hashes
+		w.hashes = func(ctx context.Context, p messages.Partition, o messages.HashOptions) (messages.HashReport, error) {
+			if p.Device == "d0" {
+				pause(ctx, 3*time.Second)
+			} else {
+				pause(ctx, 700*time.Millisecond)
+			}
+			return fine(ctx, p, o)
+		}
+		w.start()
+		time.Sleep(20 * time.Minute)
+		lines := 0
+		for line := range strings.Lines(w.logged()) {
+			_, text, ok := strings.Cut(line, `"message":"`)
+			var done, all int
+			if n, _ := fmt.Sscanf(text, "%d/%d", &done, &all); !ok || n != 2 {
+				continue
+			}
+			if lines++; done > all {
+				t.Errorf("the log says %s", text)
+			}
+		}
+		if lines < 20 {
+			t.Errorf("only %d lines of progress", lines)
+		}
+	})
+}

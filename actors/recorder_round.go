@@ -14,8 +14,11 @@ import (
 // openRound begins a round and says what Swift says at the start of a pass.
 func (r *Recorder) openRound(c actor.Context, at time.Time) {
 	r.round = &round{begun: at, waiting: map[string]bool{}}
-	for name := range r.disks {
+	for name, d := range r.disks {
 		r.round.waiting[name] = true
+		if d.round != nil { // a pass that began in the round before: the rest of it counts in this one
+			r.round.jobs += d.Jobs - d.Done
+		}
 	}
 	if r.opts.Once {
 		inSwiftsWords(r.log.Info()).Msg("Running object replicator in script mode.")

@@ -26,16 +26,19 @@ func (t *Transport) prove(ctx context.Context, log zerolog.Logger, job messages.
 	if err != nil || end.code != 0 {
 		return nil, err
 	}
-	differ, ok := out.differing()
+	missing, differ, ok := out.differing()
 	if !ok {
 		log.Error().Msg("rsync's list of differing files cannot be read: nothing is proven")
 		return nil, nil
+	}
+	if len(missing) > 0 { // overtaken there by newer files, most likely
+		log.Info().Int("files", len(missing)).Str("first", missing[0]).Msg("files are not at the peer: the handoff is kept")
 	}
 	if len(differ) > 0 {
 		log.Error().Int("files", len(differ)).Str("first", differ[0]).
 			Msg("files of the same name and another size at the peer: the handoff is kept")
 	}
-	return without(job.Held, differ), nil
+	return without(job.Held, append(missing, differ...)), nil
 }
 
 // proofArgv is a push that only compares sizes.
@@ -54,25 +57,29 @@ func proofArgv(argv []string) []string {
 }
 
 // itemized is a line of rsync's about something that it would send.
-var itemized = regexp.MustCompile(`^([<c])[fd]\S{9,} (\S+)$`)
+var itemized = regexp.MustCompile(`^([<c])[fd](\S{9,}) (\S+)$`)
 
-// differing are the paths below the partition of files that rsync would send. ok
-// is false when there is a line that says something else, or lines were lost.
-func (o *output) differing() (paths []string, ok bool) {
+// differing are the paths below the partition of files that rsync would send: those
+// that the peer has not, and those that it has in another size. ok is false when
+// there is a line that says something else, or lines were lost.
+func (o *output) differing() (missing, differ []string, ok bool) {
 	lines, dropped := o.lines(true)
 	if dropped > 0 {
-		return nil, false
+		return nil, nil, false
 	}
 	for _, line := range lines { // new directories, "cd+", are left out: their files are listed
 		m := itemized.FindStringSubmatch(line)
-		if m == nil {
-			return nil, false
-		}
-		if m[1] == "<" {
-			paths = append(paths, m[2])
+		switch {
+		case m == nil:
+			return nil, nil, false
+		case m[1] != "<":
+		case strings.HasPrefix(m[2], "+"):
+			missing = append(missing, m[3])
+		default:
+			differ = append(differ, m[3])
 		}
 	}
-	return paths, true
+	return missing, differ, true
 }
 
 // without leaves out the files at these paths (suffix/hash/name).

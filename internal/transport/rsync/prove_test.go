@@ -33,31 +33,31 @@ func TestTruncatedTwin(t *testing.T) {
 func TestDiffering(t *testing.T) {
 	const a = "abc/0123456789abcdef0123456789abcabc/1.data"
 	for _, test := range []struct {
-		text string
-		n    int
-		ok   bool
+		text            string
+		missing, differ int
+		ok              bool
 	}{
-		{"", 0, true},
-		{"cd+++++++++ abc/\n", 0, true},
-		{"<f+++++++++ " + a + "\n", 1, true},
-		{"<f.s....... " + a + "\n<f.s......x " + a + "2\n", 2, true},
-		{"skipping non-regular file \"x\"\n", 0, false},
-		{"<f+++++++++ with blanks in it\n", 0, false},
-		{"IO error encountered\n", 0, false},
-		{"<", 0, false},
+		{"", 0, 0, true},
+		{"cd+++++++++ abc/\n", 0, 0, true},
+		{"<f+++++++++ " + a + "\n", 1, 0, true},
+		{"<f.s....... " + a + "\n<f.s......x " + a + "2\n<f+++++++++ " + a + "3\n", 1, 2, true},
+		{"skipping non-regular file \"x\"\n", 0, 0, false},
+		{"<f+++++++++ with blanks in it\n", 0, 0, false},
+		{"IO error encountered\n", 0, 0, false},
+		{"<", 0, 0, false},
 	} {
 		out := &output{}
 		_, _ = out.Write([]byte(test.text))
-		paths, ok := out.differing()
-		if len(paths) != test.n || ok != test.ok {
-			t.Errorf("%q: %v %v", test.text, paths, ok)
+		missing, differ, ok := out.differing()
+		if len(missing) != test.missing || len(differ) != test.differ || ok != test.ok {
+			t.Errorf("%q: %v %v %v", test.text, missing, differ, ok)
 		}
 	}
 	flood := &output{}
 	for range 3 * keepFirst / 64 {
 		_, _ = flood.Write([]byte("<f+++++++++ " + a + "\n"))
 	}
-	if _, ok := flood.differing(); ok {
+	if _, _, ok := flood.differing(); ok {
 		t.Error("a list with a hole in it was believed")
 	}
 }
