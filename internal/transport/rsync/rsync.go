@@ -126,20 +126,20 @@ func (t *Transport) Sync(ctx context.Context, job messages.SyncJob) (messages.Sy
 		return failed, err
 	}
 	failed.Silence = end.silence()
-	if end.code == 0 || !job.Handoff {
-		err := t.cfg.Peers.Invalidate(ctx, job.Node, job.Partition.Policy, job.Partition.Number, job.Suffixes)
-		if err != nil {
-			return failed, err
-		}
-	}
-	if end.code != 0 {
+	if end.code != 0 && job.Handoff {
 		return failed, nil
 	}
-	result := messages.SyncResult{OK: true}
+	result := messages.SyncResult{OK: end.code == 0, Silence: end.silence()}
+	var unproven error
 	if job.Handoff {
-		result.Proven, err = t.prove(ctx, log, job, argv)
+		// Before the peer is told: when it hashes the suffixes it drops what newer files
+		// of its own have overtaken, which it has held all the same.
+		result.Proven, unproven = t.prove(ctx, log, job, argv)
 	}
-	return result, err
+	if err := t.cfg.Peers.Invalidate(ctx, job.Node, job.Partition.Policy, job.Partition.Number, job.Suffixes); err != nil {
+		return failed, err
+	}
+	return result, unproven
 }
 
 // Stuck is the number of killed rsyncs that have not ended: they hang in the
