@@ -126,20 +126,23 @@ func (t *Transport) Sync(ctx context.Context, job messages.SyncJob) (messages.Sy
 		return failed, err
 	}
 	failed.Silence = end.silence()
-	if end.code != 0 && job.Handoff {
+	if end.code == 0 || !job.Handoff {
+		err := t.cfg.Peers.Invalidate(ctx, job.Node, job.Partition.Policy, job.Partition.Number, job.Suffixes)
+		if err != nil {
+			return failed, err
+		}
+	}
+	if end.code != 0 {
 		return failed, nil
 	}
-	result := messages.SyncResult{OK: end.code == 0, Silence: end.silence()}
-	var unproven error
+	result := messages.SyncResult{OK: true}
 	if job.Handoff {
-		// Before the peer is told: when it hashes the suffixes it drops what newer files
-		// of its own have overtaken, which it has held all the same.
-		result.Proven, unproven = t.prove(ctx, log, job, argv)
+		// After the peer has been told, and never before: if it is about to give up the
+		// same partition to us, it finds its hashes.invalid grown and keeps what we take
+		// for proven. The other way round both copies could go.
+		result.Proven, err = t.prove(ctx, log, job, argv)
 	}
-	if err := t.cfg.Peers.Invalidate(ctx, job.Node, job.Partition.Policy, job.Partition.Number, job.Suffixes); err != nil {
-		return failed, err
-	}
-	return result, unproven
+	return result, err
 }
 
 // Stuck is the number of killed rsyncs that have not ended: they hang in the
