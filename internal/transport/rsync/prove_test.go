@@ -1,6 +1,11 @@
 package rsync
 
 import (
+	"context"
+	"io"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 
 	"understudy/internal/transport/conformance"
@@ -26,6 +31,57 @@ func TestTruncatedTwin(t *testing.T) {
 		if proven := len(got.Proven) == 1; proven != names {
 			t.Errorf("handoff_proof names=%v: proven %v", names, got.Proven)
 		}
+	}
+}
+
+// steps are what a sync does, in order: real rsyncs and words to the peer.
+type steps struct {
+	Spawner
+	Peers
+	mu   sync.Mutex
+	done []string
+}
+
+func (s *steps) note(step string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.done = append(s.done, step)
+}
+
+func (s *steps) Start(argv []string, out io.Writer) Child {
+	step := "push"
+	if slices.Contains(argv, "--dry-run") {
+		step = "prove"
+	}
+	s.note(step)
+	return s.Spawner.Start(argv, out)
+}
+
+func (s *steps) Invalidate(ctx context.Context, n messages.Node, policy int, part uint32, suffixes []string) error {
+	s.note("tell")
+	return s.Peers.Invalidate(ctx, n, policy, part, suffixes)
+}
+
+// Two nodes that revert the same partition to each other must not both give it up. A
+// node that has proven what the other holds relies on this: if the other is about to
+// remove it, it has been told before, finds its hashes.invalid grown, and keeps it. So
+// the peer is told before anything is proven.
+func TestProofComesAfterTheWord(t *testing.T) {
+	var s *steps
+	r := newRig(t, "", func(c *Config) {
+		s = &steps{Spawner: Processes{}, Peers: c.Peers}
+		c.Spawn, c.Peers = s, s
+	})
+	o := conformance.Objects(1, 1)[0]
+	r.here.Put(1, o.Path("1700000000.00000", ".data"), o.Data("1700000000.00000", "body"))
+	job := r.job(1, o.Suffix)
+	job.Handoff, job.Held = true, messages.Files{o.Dir[4:]: {"1700000000.00000.data"}}
+	got, err := r.Sync(t.Context(), job)
+	if err != nil || len(got.Proven) != 1 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if order := strings.Join(s.done, " "); order != "push tell prove" {
+		t.Errorf("the order was %s", order)
 	}
 }
 
