@@ -256,6 +256,20 @@ func TestBehaviourRunOnceRecovers(t *testing.T) {
 			if !slices.Contains(r.targets(), "objects/"+r.suffixOf("0")+" → 1") {
 				t.Errorf("the other node was left out: %q", r.targets())
 			}
+			if c.name == "refused" {
+				return // it stays away
+			}
+			r.peers[2].with(func(p *peer) { p.answer = nil })
+			if stats := r.pass(); len(stats.FailureNodes) > 0 {
+				t.Errorf("the next pass: %+v", stats)
+			}
+			for _, policy := range []string{"objects", "objects-1"} {
+				for _, part := range []string{"0", "2"} { // those of which it is a primary beside us
+					if want := policy + "/" + r.suffixOf(part) + " → 2"; !slices.Contains(r.targets(), want) {
+						t.Errorf("the next pass left out %s: %q", want, r.targets())
+					}
+				}
+			}
 		})
 	}
 }

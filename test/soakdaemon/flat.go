@@ -8,11 +8,6 @@ import (
 // fewest samples that tell anything about growth: five minutes.
 const fewest = 30
 
-// registry is what the actor library's table of actors comes to, in KiB: 32,768 small
-// maps, each made when an actor first falls into it. It takes some hundred thousand
-// jobs until there are all; actors/memory_test.go shows that it ends there.
-const registry = 18 << 10
-
 // measure is one number of a sample, and by how much it may differ whatever its size.
 type measure struct {
 	name  string
@@ -23,8 +18,8 @@ type measure struct {
 var measures = []measure{
 	{"threads", func(s sample) int { return s.Threads }, 4},
 	{"fds", func(s sample) int { return s.Fds }, 8},
-	{"RSS KiB", func(s sample) int { return s.RSS }, registry + 8<<10},
-	{"PSS KiB", func(s sample) int { return s.PSS }, registry + 8<<10},
+	{"RSS KiB", func(s sample) int { return s.RSS }, 8 << 10},
+	{"PSS KiB", func(s sample) int { return s.PSS }, 8 << 10},
 }
 
 // fifths are the medians of the fifths of a run.

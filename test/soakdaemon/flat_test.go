@@ -19,7 +19,7 @@ func TestGrowth(t *testing.T) {
 		{"large at first", func(i int) sample { return sample{Threads: 90 - i/4, Fds: 300 - i, RSS: 90000 - i*100, PSS: 1000} }, ""},
 		{"a thread now and then", func(i int) sample { return sample{Threads: 12 + i/8, Fds: 30, RSS: 30000, PSS: 25000} }, "threads"},
 		{"a jump at the end", func(i int) sample { return sample{Threads: 12, Fds: 30 + i/144*20, RSS: 30000, PSS: 25000} }, "fds"},
-		{"slow and steady", func(i int) sample { return sample{Threads: 12, Fds: 30, RSS: 30000 + i*300, PSS: 25000} }, "RSS"},
+		{"slow and steady", func(i int) sample { return sample{Threads: 12, Fds: 30, RSS: 30000 + i*75, PSS: 25000} }, "RSS"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var all []sample
