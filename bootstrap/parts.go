@@ -171,8 +171,12 @@ func (p *parts) transport(cfg *config.Config, disks *store.Store, log zerolog.Lo
 		return ssync.New(ssync.Config{
 			ConnTimeout: cfg.ConnTimeout, NodeTimeout: cfg.NodeTimeout, HTTPTimeout: cfg.HTTPTimeout,
 			LineLimit: cfg.NetworkChunkSize, Log: log,
-			Open: func(ctx context.Context, p messages.Partition) (ssync.Objects, error) {
-				objects, err := disks.OpenObjects(ctx, p, paths)
+			Open: func(ctx context.Context, job messages.SyncJob) (ssync.Objects, error) {
+				open := disks.OpenObjects
+				if job.Handoff {
+					open = disks.OpenHeld
+				}
+				objects, err := open(ctx, job.Partition, paths)
 				if err != nil {
 					return nil, err
 				}

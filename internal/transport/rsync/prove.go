@@ -11,7 +11,8 @@ import (
 	"understudy/messages"
 )
 
-// prove tells which files of a handoff the target is known to hold after a push.
+// prove tells which files of a handoff the target is known to hold after a push, or
+// to have held and dropped for newer ones.
 //
 // Unlike Swift: rsync's exit status 0 says only that the target has files of
 // these names, for --ignore-existing looks no further. After a power cut they may
@@ -31,7 +32,14 @@ func (t *Transport) prove(ctx context.Context, log zerolog.Logger, job messages.
 		log.Error().Msg("rsync's list of differing files cannot be read: nothing is proven")
 		return nil, nil
 	}
-	if len(missing) > 0 { // overtaken there by newer files, most likely
+	if len(missing) > 0 {
+		ended, err := t.overtaken(ctx, log, argv, missing)
+		if err != nil {
+			return nil, err
+		}
+		missing = slices.DeleteFunc(missing, func(file string) bool { return slices.Contains(ended, file) })
+	}
+	if len(missing) > 0 {
 		log.Info().Int("files", len(missing)).Str("first", missing[0]).Msg("files are not at the peer: the handoff is kept")
 	}
 	if len(differ) > 0 {

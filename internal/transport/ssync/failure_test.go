@@ -317,7 +317,7 @@ func TestHead(t *testing.T) {
 			t.Errorf("head is %q", got)
 		}
 	}
-	open := func(context.Context, messages.Partition) (Objects, error) { return nil, nil }
+	open := func(context.Context, messages.SyncJob) (Objects, error) { return nil, nil }
 	for what, cfg := range map[string]Config{
 		"no timeouts": {Open: open}, "no disk": {ConnTimeout: 1, NodeTimeout: 1, HTTPTimeout: 1},
 		"limit": {ConnTimeout: 1, NodeTimeout: 1, HTTPTimeout: 1, LineLimit: -1, Open: open},

@@ -113,7 +113,7 @@ func play(t *testing.T, objects *fakeObjects, script func(*receiver), change fun
 	var scripts sync.WaitGroup // one for each session
 	cfg := Config{
 		ConnTimeout: patience, NodeTimeout: patience, HTTPTimeout: patience, LineLimit: 1024, Log: zerolog.New(log),
-		Open: func(context.Context, messages.Partition) (Objects, error) { return objects, nil },
+		Open: func(context.Context, messages.SyncJob) (Objects, error) { return objects, nil },
 		Dial: func(context.Context, string, string) (net.Conn, error) {
 			near, far := net.Pipe()
 			_ = far.SetDeadline(time.Now().Add(patience))

@@ -48,7 +48,7 @@ func FuzzResponse(f *testing.F) {
 		objects := &fakeObjects{all: []*wire.Object{fakePost(1, "body"), fakeTombstone(2), fakeData(3, "")}}
 		tr := mustNew(t, Config{
 			ConnTimeout: 1, NodeTimeout: 1, HTTPTimeout: 1, LineLimit: 256, Log: zerolog.Nop(),
-			Open: func(context.Context, messages.Partition) (Objects, error) { return objects, nil },
+			Open: func(context.Context, messages.SyncJob) (Objects, error) { return objects, nil },
 			Dial: func(context.Context, string, string) (net.Conn, error) {
 				return fixedConn{bytes.NewReader(response)}, nil
 			},

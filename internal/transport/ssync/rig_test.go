@@ -54,8 +54,8 @@ func newRig(t *testing.T, options ...string) *rig {
 	})
 	r.Transport = mustNew(t, Config{
 		ConnTimeout: patience, NodeTimeout: patience, HTTPTimeout: patience, Log: zerolog.New(r.log),
-		Open: func(ctx context.Context, p messages.Partition) (Objects, error) {
-			o, err := disks.OpenObjects(ctx, p, paths)
+		Open: func(ctx context.Context, job messages.SyncJob) (Objects, error) {
+			o, err := disks.OpenObjects(ctx, job.Partition, paths)
 			if err != nil {
 				return nil, err
 			}

@@ -67,7 +67,7 @@ func TestSilenceOfTheDisk(t *testing.T) {
 		fmt.Errorf("open objects: %w", syscall.EIO),
 	} {
 		res, log := play(t, &fakeObjects{}, func(*receiver) {}, func(cfg *Config, _ *messages.SyncJob) {
-			cfg.Open = func(context.Context, messages.Partition) (Objects, error) { return nil, err }
+			cfg.Open = func(context.Context, messages.SyncJob) (Objects, error) { return nil, err }
 		})
 		if res.OK || res.Silence != messages.Answered {
 			t.Errorf("%v is called %v\n%s", err, res.Silence, log)

@@ -27,9 +27,9 @@ type Config struct {
 	HTTPTimeout time.Duration // each line of the response
 	LineLimit   int           // bytes of a line of the response; 65536 when 0
 
-	// Open gives access to a partition's objects. fs.ErrNotExist when there is no
-	// such partition; *messages.DeviceError and others when it cannot be used.
-	Open func(ctx context.Context, p messages.Partition) (Objects, error)
+	// Open gives access to the objects of a job's partition. fs.ErrNotExist when there
+	// is no such partition; *messages.DeviceError and others when it cannot be used.
+	Open func(ctx context.Context, job messages.SyncJob) (Objects, error)
 	// Dial connects; a net.Dialer's DialContext when nil. Only a *net.TCPConn spares
 	// large bodies the way through this process.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -109,7 +109,7 @@ func (t *Transport) sync(ctx context.Context, log zerolog.Logger, job messages.S
 		return messages.SyncResult{}, err
 	}
 	job.Suffixes = wanted(job)
-	objects, err := t.cfg.Open(ctx, job.Partition)
+	objects, err := t.cfg.Open(ctx, job)
 	var found []string
 	if err == nil {
 		defer objects.Close()
