@@ -68,7 +68,8 @@ func (h *hasher) once(ctx context.Context, o *messages.HashOptions) (report mess
 		return report, false, err
 	}
 	report = messages.HashReport{Hashes: next.Suffixes, Hashed: found.hashed, Ill: found.ill}
-	if !found.changed || frozen {
+	whole := base.trusted && (base.Updated >= 0 || !o.List) // older Swift notes no time
+	if whole && !found.changed || frozen {
 		return report, true, nil
 	}
 	done, err = h.publish(ctx, base.File, next)
@@ -108,6 +109,8 @@ type refreshed struct {
 
 // refresh brings suffixes up to date: those found on disk and not known (with
 // o.List), those to be recalculated, and those without a hash.
+//
+// Unlike Swift: a listing that finds nothing new is no reason to write hashes.pkl.
 func (h *hasher) refresh(ctx context.Context, suffixes map[string]string, o messages.HashOptions) (r refreshed, err error) {
 	if o.List {
 		h.entries, err = h.fs.ReadDir(h.dir, "", h.entries[:0])
@@ -121,7 +124,6 @@ func (h *hasher) refresh(ctx context.Context, suffixes map[string]string, o mess
 				suffixes[name] = ""
 			}
 		}
-		r.changed = true
 	}
 	for _, suffix := range o.Recalculate {
 		suffixes[suffix] = ""
