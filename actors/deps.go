@@ -86,10 +86,10 @@ type Hold interface {
 	// Manifest is what the partition held when it was locked.
 	Manifest() messages.Manifest
 	// Remove gives up files of the manifest, then the directories that are empty
-	// after it; with whole, also the debris that the manifest saw and the partition
-	// itself. It removes nothing that came after the listing, and nothing at all if
+	// after it; if nothing else is left, also the debris that the manifest saw and the
+	// partition itself. It removes nothing that came after the listing, and nothing at all if
 	// the lock was lost, the device is gone or something new has arrived. It blocks.
-	Remove(ctx context.Context, files messages.Files, whole bool) (messages.Removal, error)
+	Remove(ctx context.Context, files messages.Files) (messages.Removal, error)
 	// Release gives the lock back. It may be called more than once, and blocks.
 	Release()
 }

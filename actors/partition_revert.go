@@ -24,6 +24,7 @@ type revertState struct {
 	hold   Hold
 	ring   messages.Ring // the newest one
 	proven bool          // all was proven, and is kept until it has settled
+	told   bool          // "Removing partition" has been logged
 	gone   bool          // the partition's directory has been removed
 }
 
@@ -101,8 +102,8 @@ func (p *Partition) pushing(c actor.Context, a *answer) {
 // that have proven it.
 func (p *Partition) remove(c actor.Context) {
 	p.node = messages.Node{}
-	files, whole := p.revert.plan.MayGo()
-	if len(files) == 0 && !whole {
+	files, ok := p.revert.plan.MayGo()
+	if !ok {
 		p.done(c, nil)
 		return
 	}
@@ -112,21 +113,29 @@ func (p *Partition) remove(c actor.Context) {
 		return
 	}
 	if p.opts.HandoffSettle > 0 && !p.job.Settled {
-		p.revert.proven = true
+		p.revert.proven = len(files) > 0 || len(p.revert.hold.Manifest().Files) == 0
 		p.done(c, nil)
 		return
 	}
-	if len(p.revert.hold.Manifest().Suffixes) > 0 {
-		p.revert.plan.Removing() // Swift counts no partition that is empty
-	}
-	if whole {
-		inSwiftsWords(p.event(p.log.Info())).Msgf("Removing partition: %s", p.deps.Store.Path(p.job.Partition))
-	} else {
+	switch {
+	case files.Count() == p.revert.hold.Manifest().Files.Count():
+		p.removingAll()
+	case len(files) > 0:
+		p.revert.plan.Removing()
 		inSwiftsWords(p.event(p.log.Info())).Msgf("Removing %d objects", len(files))
 	}
 	hold := p.revert.hold
 	p.state = p.removing
-	p.run(c, p.ctx, func(ctx context.Context) (any, error) { return hold.Remove(ctx, files, whole) })
+	p.run(c, p.ctx, func(ctx context.Context) (any, error) { return hold.Remove(ctx, files) })
+}
+
+// removingAll tells that the partition goes. Swift counts none that is empty.
+func (p *Partition) removingAll() {
+	if len(p.revert.hold.Manifest().Suffixes) > 0 {
+		p.revert.plan.Removing()
+	}
+	p.revert.told = true
+	inSwiftsWords(p.event(p.log.Info())).Msgf("Removing partition: %s", p.deps.Store.Path(p.job.Partition))
 }
 
 // stillHandoff tells why the newest rings no longer allow this removal, or "".
@@ -156,6 +165,9 @@ func (p *Partition) removing(c actor.Context, a *answer) {
 		return
 	}
 	r := a.value.(messages.Removal)
+	if r.Whole && !p.revert.told {
+		p.removingAll() // what was not proven has gone by itself
+	}
 	if r.Kept != "" {
 		p.event(p.log.Info()).Int("objects", r.Objects).Msg("handoff is kept: " + r.Kept)
 	}

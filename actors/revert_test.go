@@ -99,7 +99,7 @@ func TestRevertKeepsWhatIsNotProven(t *testing.T) {
 		}, "remove 2 objects of 0 whole=true", 0},
 		{"success without proof", 0, func(string, messages.SyncJob) (messages.SyncResult, error) {
 			return messages.SyncResult{OK: true}, nil
-		}, "", 0},
+		}, "remove 0 objects of 0 whole=false", 0},
 		{"one object lacks one proof", 0, func(n string, job messages.SyncJob) (messages.SyncResult, error) {
 			r, err := proves(job)
 			if n == "d3" {
@@ -115,7 +115,7 @@ func TestRevertKeepsWhatIsNotProven(t *testing.T) {
 		}, "", 1},
 		{"proof of what was never listed", 0, func(string, messages.SyncJob) (messages.SyncResult, error) {
 			return messages.SyncResult{OK: true, Proven: messages.Files{"ffffffffffffffffffffffffffffffff": {"x.data"}}}, nil
-		}, "", 0},
+		}, "remove 0 objects of 0 whole=false", 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inWorld(t, oneHandoff(), func(w *world) {

@@ -58,6 +58,14 @@ type SyncResult struct {
 // make it or once made it, never temporary or foreign ones.
 type Files map[string][]string
 
+// Count is the number of files.
+func (f Files) Count() (n int) {
+	for _, names := range f {
+		n += len(names)
+	}
+	return n
+}
+
 // Manifest is what a handoff partition was seen to hold under its lock.
 type Manifest struct {
 	Suffixes []string // directories that look like suffixes, sorted

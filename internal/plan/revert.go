@@ -96,12 +96,13 @@ func (r *Revert) Failed(n messages.Node) {
 
 // MayGo is what may be given up: the files that enough primaries have proven. It
 // is empty unless the job went through its nodes without an error and, with
-// handoff_delete at 0, every single one succeeded. whole tells that it is all
-// that the partition was seen to hold, so that the partition may go with it.
+// handoff_delete at 0, every single one succeeded. ok tells that the partition may
+// go with them if nothing else is left in it: what was listed and not proven may have
+// gone meanwhile, an old tombstone for example that the push has reclaimed.
 //
 // Unlike Swift: a job with no primaries at all never removes anything, and the
 // number of successes is counted file by file.
-func (r *Revert) MayGo() (files messages.Files, whole bool) {
+func (r *Revert) MayGo() (files messages.Files, ok bool) {
 	switch {
 	case r.broken || r.peers == 0 || len(r.queue) > 0 && len(r.held) > 0:
 		return nil, false
@@ -110,17 +111,15 @@ func (r *Revert) MayGo() (files messages.Files, whole bool) {
 	case r.peers-len(r.failed.nodes) < r.need:
 		return nil, false
 	}
-	files, whole = messages.Files{}, true
+	files = messages.Files{}
 	for hash, names := range r.held {
 		for _, name := range names {
 			if r.proofs[hash][name] >= r.need {
 				files[hash] = append(files[hash], name)
-			} else {
-				whole = false
 			}
 		}
 	}
-	return files, whole
+	return files, true
 }
 
 // Removing notes that something is given up.

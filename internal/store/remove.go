@@ -38,8 +38,8 @@ func (e *keptError) Error() string { return e.why }
 func kept(format string, args ...any) error { return &keptError{fmt.Sprintf(format, args...)} }
 
 // Remove gives up files of the manifest and the directories that are empty then;
-// with whole, when nothing else is left, also the debris that the listing saw and
-// the partition itself. An object of which a file is to stay stays as it is.
+// when nothing else is left, also the debris that the listing saw and the partition
+// itself. An object of which a file is to stay stays as it is.
 //
 // Nothing is removed when the lock was lost, when the partition or its device is
 // not where it was, or when anything has arrived or changed since the listing. What
@@ -55,13 +55,13 @@ func kept(format string, args ...any) error { return &keptError{fmt.Sprintf(form
 //
 // Unlike Swift: obj/replicator.py delete_partition, delete_handoff_objs remove
 // whole trees, with everything that has arrived in them.
-func (h *Handoff) Remove(ctx context.Context, files messages.Files, whole bool) (messages.Removal, error) {
+func (h *Handoff) Remove(ctx context.Context, files messages.Files) (messages.Removal, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.released || h.spent {
 		return messages.Removal{}, errors.New("remove partition: it is not held any more")
 	}
-	r := &remover{partition: h.place, hold: h, ctx: ctx, whole: whole, invalid: h.listed.invalid}
+	r := &remover{partition: h.place, hold: h, ctx: ctx, whole: true, invalid: h.listed.invalid}
 	err := h.listed.knownFiles(files)
 	if err == nil {
 		h.spent = true
@@ -89,9 +89,6 @@ func (r *remover) keep(why string) {
 // run does it all. What it locks it unlocks, even when it panics.
 func (r *remover) run(files messages.Files) error {
 	defer r.unlock()
-	if len(files) == 0 && !r.whole {
-		return nil
-	}
 	if err := r.quiet(); err != nil {
 		return err
 	}

@@ -92,7 +92,7 @@ func TestArrivalsSurvive(t *testing.T) {
 				if !whole {
 					delete(files, four)
 				}
-				r := b.remove(h, files, whole)
+				r := b.remove(h, files)
 				h.Release()
 				if calls < n {
 					if n < 40 {
@@ -132,7 +132,7 @@ func TestReplacementsSurvive(t *testing.T) {
 			}))
 			b.handoff()
 			h = b.hold()
-			r := b.remove(h, h.Manifest().Files, true)
+			r := b.remove(h, h.Manifest().Files)
 			if calls < n {
 				break
 			}
@@ -157,7 +157,7 @@ func TestRsyncFinishes(t *testing.T) {
 		}))
 		b.handoff()
 		h, calls = b.hold(), 0
-		r := b.remove(h, h.Manifest().Files, true)
+		r := b.remove(h, h.Manifest().Files)
 		if calls < n {
 			return
 		}
@@ -194,7 +194,7 @@ func TestArrivalsInParallel(t *testing.T) {
 			}()
 		}
 		close(begin)
-		r := b.remove(h, h.Manifest().Files, true)
+		r := b.remove(h, h.Manifest().Files)
 		wg.Wait()
 		for _, path := range slices.Concat(acked...) {
 			if data, err := os.ReadFile(b.in(path)); err != nil || string(data) != path {
@@ -224,7 +224,7 @@ func TestRemoveLooksAtEachObject(t *testing.T) {
 	b.object("abc", one, "1.data")
 	b.object("abc", two, "1.data")
 	h := b.hold()
-	r := b.remove(h, h.Manifest().Files, true)
+	r := b.remove(h, h.Manifest().Files)
 	if want := (messages.Removal{Kept: `"abc/` + one + `/9.meta" has arrived`}); r != want {
 		t.Errorf("%+v", r)
 	}
@@ -244,7 +244,7 @@ func TestRemoveKeepsLocks(t *testing.T) {
 	}))
 	b.handoff()
 	h := b.hold()
-	if r := b.remove(h, h.Manifest().Files, true); r != (messages.Removal{Objects: 4, Kept: `"x" has arrived`}) {
+	if r := b.remove(h, h.Manifest().Files); r != (messages.Removal{Objects: 4, Kept: `"x" has arrived`}) {
 		t.Errorf("%+v", r)
 	}
 	if got := tree(t, b.in()); !sameSet(got, []string{lockFile, handoffLock, "x"}) {
@@ -264,7 +264,7 @@ func TestRemoveMarksFirst(t *testing.T) {
 	b.object("abc", one, "1.data")
 	b.object("def", four, "1.data")
 	h := b.hold()
-	b.remove(h, messages.Files{one: {"1.data"}}, false)
+	b.remove(h, messages.Files{one: {"1.data"}})
 	if want := []string{"write " + invalidFile, "fsync " + invalidFile, "remove 1.data"}; !slices.Equal(ops, want) {
 		t.Errorf("%q", ops)
 	}
@@ -287,7 +287,7 @@ func TestRemoveLosesLocks(t *testing.T) {
 		}))
 		b.handoff()
 		h := b.hold()
-		if r := b.remove(h, h.Manifest().Files, true); r != (messages.Removal{Kept: "its lock was lost"}) {
+		if r := b.remove(h, h.Manifest().Files); r != (messages.Removal{Kept: "its lock was lost"}) {
 			t.Errorf("%+v", r)
 		}
 	})
@@ -304,7 +304,7 @@ func TestRemoveLosesLocks(t *testing.T) {
 		}))
 		b.handoff()
 		h := b.hold()
-		if r := b.remove(h, h.Manifest().Files, true); r != (messages.Removal{Objects: 4, Kept: `"` + handoffLock + `" has arrived`}) {
+		if r := b.remove(h, h.Manifest().Files); r != (messages.Removal{Objects: 4, Kept: `"` + handoffLock + `" has arrived`}) {
 			t.Errorf("%+v", r)
 		}
 		if got := tree(t, b.in()); !sameSet(got, []string{lockFile, handoffLock}) {
@@ -322,7 +322,7 @@ func TestRemoveTakesNoForeignCache(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := b.hold()
-	if r := b.remove(h, h.Manifest().Files, false); r != (messages.Removal{Kept: hashFile + " is no file"}) {
+	if r := b.remove(h, h.Manifest().Files); r != (messages.Removal{Kept: `"` + hashFile + `" is not Swift's`}) {
 		t.Errorf("%+v", r)
 	}
 	if _, err := os.Lstat(b.in(hashFile)); err != nil {

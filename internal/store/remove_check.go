@@ -45,8 +45,10 @@ func (r *remover) choose(files messages.Files) (todo []suffixDir) {
 			switch {
 			case missing < 0 && len(o.files) > 0:
 				some.hashes = append(some.hashes, o)
-			case missing >= 0 && (len(wanted) > 0 || r.whole):
+			case missing >= 0 && len(wanted) > 0:
 				r.keep(fmt.Sprintf("%s/%s/%s is to stay", s.name, o.name, o.files[missing].name))
+			case missing >= 0:
+				r.whole = false // nobody has asked for it
 			}
 			r.stays(o.foreign, s.name+"/"+o.name+"/")
 		}

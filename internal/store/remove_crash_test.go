@@ -130,7 +130,7 @@ func TestRemoveCrashes(t *testing.T) {
 			if !whole {
 				delete(files, unproven)
 			}
-			r := b.remove(h, files, whole)
+			r := b.remove(h, files)
 			h.Release()
 			if r.Kept != "" || r.Whole != whole {
 				t.Errorf("whole %v, crash %d: second removal %+v", whole, n, r)
@@ -159,7 +159,7 @@ func (b *bench) dies(h *Handoff, files messages.Files, unproven string, whole bo
 	if !whole {
 		delete(files, unproven)
 	}
-	if r := b.remove(h, files, whole); r.Whole != whole {
+	if r := b.remove(h, files); r.Whole != whole {
 		b.Errorf("%+v", r)
 	}
 	return false
@@ -218,7 +218,7 @@ func BenchmarkRevert(b *testing.B) {
 		}
 		b.StartTimer()
 		h := q.hold()
-		if r := q.remove(h, h.Manifest().Files, true); r.Objects != *benchDirs || !r.Whole {
+		if r := q.remove(h, h.Manifest().Files); r.Objects != *benchDirs || !r.Whole {
 			b.Fatalf("%+v", r)
 		}
 		h.Release()

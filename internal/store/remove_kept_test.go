@@ -108,7 +108,7 @@ func TestRemoveKeepsAll(t *testing.T) {
 			h := b.hold()
 			c.between(b)
 			before := tree(t, b.path("sda"))
-			if r := b.remove(h, h.Manifest().Files, true); r != (messages.Removal{Kept: c.kept}) {
+			if r := b.remove(h, h.Manifest().Files); r != (messages.Removal{Kept: c.kept}) {
 				t.Errorf("%+v, want %s", r, c.kept)
 			}
 			if gone := lost(before, tree(t, b.path("sda"))); len(gone) != 0 {
@@ -144,7 +144,7 @@ func TestRemoveFromAnotherDevice(t *testing.T) {
 		h := b.hold()
 		between(b)
 		before := tree(t, b.root)
-		r, err := h.Remove(context.Background(), h.Manifest().Files, true)
+		r, err := h.Remove(context.Background(), h.Manifest().Files)
 		if !errors.As(err, new(*messages.DeviceError)) || r != (messages.Removal{}) {
 			t.Errorf("%s: %+v, %v", name, r, err)
 		}
@@ -161,7 +161,7 @@ func TestRemoveAfterHashing(t *testing.T) {
 	b.hashes(messages.HashOptions{List: true})
 	h := b.hold()
 	b.hashes(messages.HashOptions{List: true})
-	if r := b.remove(h, h.Manifest().Files, true); !r.Whole {
+	if r := b.remove(h, h.Manifest().Files); !r.Whole {
 		t.Errorf("%+v", r)
 	}
 }
@@ -175,7 +175,7 @@ func TestRemoveWaitsForLock(t *testing.T) {
 	}
 	defer swiftUnlock(t)
 	before := tree(t, b.in())
-	r, err := h.Remove(context.Background(), h.Manifest().Files, true)
+	r, err := h.Remove(context.Background(), h.Manifest().Files)
 	if !errors.As(err, new(*LockTimeoutError)) || r != (messages.Removal{}) {
 		t.Errorf("%+v, %v", r, err)
 	}

@@ -93,9 +93,8 @@ func TestRemoveProperty(t *testing.T) {
 				}
 			}
 		}
-		whole := rapid.Bool().Draw(rt, "whole")
 		armed = true
-		r, err := h.Remove(context.Background(), proven, whole)
+		r, err := h.Remove(context.Background(), proven)
 		armed = false
 
 		if err != nil && !errors.Is(err, unix.EIO) {
@@ -109,7 +108,7 @@ func TestRemoveProperty(t *testing.T) {
 			name, hash := filepath.Base(path), filepath.Base(filepath.Dir(path))
 			switch {
 			case slices.Contains(proven[hash], name) && slices.Contains(listed[hash], name):
-			case whole && all && (strings.HasPrefix(name, ".") || name == hashFile || name == invalidFile || name == "tmpabcdefgh.tmp"):
+			case all && (strings.HasPrefix(name, ".") || name == hashFile || name == invalidFile || name == "tmpabcdefgh.tmp"):
 			default:
 				rt.Errorf("removed %s: %+v, %v", path, r, err)
 			}

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"understudy/internal/swift/ssync"
 	"understudy/messages"
 )
 
@@ -29,9 +30,9 @@ func (b *bench) handoff() {
 }
 
 // remove gives up what it is told, and wants no error.
-func (b *bench) remove(h *Handoff, files messages.Files, whole bool) messages.Removal {
+func (b *bench) remove(h *Handoff, files messages.Files) messages.Removal {
 	b.Helper()
-	r, err := h.Remove(context.Background(), files, whole)
+	r, err := h.Remove(context.Background(), files)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -52,13 +53,13 @@ func TestRemoveWhole(t *testing.T) {
 	b := newBench(t, nil)
 	b.handoff()
 	h := b.hold()
-	if r := b.remove(h, h.Manifest().Files, true); r != (messages.Removal{Objects: 4, Whole: true}) {
+	if r := b.remove(h, h.Manifest().Files); r != (messages.Removal{Objects: 4, Whole: true}) {
 		t.Errorf("%+v", r)
 	}
 	if got := tree(t, b.path("sda")); !sameSet(got, []string{"objects/"}) {
 		t.Errorf("left %q", got)
 	}
-	if _, err := h.Remove(context.Background(), nil, true); err == nil {
+	if _, err := h.Remove(context.Background(), nil); err == nil {
 		t.Error("removed twice")
 	}
 	h.Release()
@@ -73,7 +74,7 @@ func TestRemoveEmpty(t *testing.T) {
 	b.mkdir(b.in("abc", one))
 	b.write(b.in("abc", two, ".1.data.xxxxxx"), "half")
 	h := b.hold()
-	if r := b.remove(h, messages.Files{}, true); r != (messages.Removal{Whole: true}) {
+	if r := b.remove(h, messages.Files{}); r != (messages.Removal{Whole: true}) {
 		t.Errorf("%+v", r)
 	}
 	if got := tree(t, b.path("sda/objects")); len(got) != 0 {
@@ -86,12 +87,12 @@ func TestRemoveTombstones(t *testing.T) {
 	b.object("abc", one, "1.ts")
 	b.object("def", four, "1.ts", "2.ts")
 	h := b.hold()
-	if r := b.remove(h, messages.Files{one: {"1.ts"}}, true); r.Objects != 1 || r.Whole || r.Kept != "def/"+four+"/1.ts is to stay" {
+	if r := b.remove(h, messages.Files{one: {"1.ts"}}); r != (messages.Removal{Objects: 1}) {
 		t.Errorf("%+v", r)
 	}
 	h.Release()
 	h = b.hold()
-	if r := b.remove(h, h.Manifest().Files, true); r != (messages.Removal{Objects: 1, Whole: true}) {
+	if r := b.remove(h, h.Manifest().Files); r != (messages.Removal{Objects: 1, Whole: true}) {
 		t.Errorf("%+v", r)
 	}
 }
@@ -101,7 +102,6 @@ func TestRemovePart(t *testing.T) {
 	for name, c := range map[string]struct {
 		prepare func(b *bench)
 		files   messages.Files
-		whole   bool
 		want    messages.Removal
 		gone    []string
 		invalid string
@@ -134,31 +134,26 @@ func TestRemovePart(t *testing.T) {
 			files: messages.Files{two: {"2.meta"}},
 			want:  messages.Removal{Kept: "abc/" + two + "/1.data is to stay"},
 		},
-		"whole, but not all": {
-			files: messages.Files{one: {"1.data"}}, whole: true,
-			want: messages.Removal{Objects: 1, Kept: "abc/" + two + "/1.data is to stay"},
-			gone: []string{"abc/" + one + "/", "abc/" + one + "/1.data"}, invalid: "abc\nabc\n",
-		},
-		"whole, with something foreign in a hash directory": {
+		"all, with something foreign in a hash directory": {
 			prepare: func(b *bench) { b.write(b.in("abc", one, "junk\n"), "") },
-			files:   messages.Files{one: {"1.data"}, two: {"2.meta", "1.data"}, three: {"2.ts", "1.data"}, four: {"5.ts"}}, whole: true,
-			want: messages.Removal{Objects: 4, Kept: `"abc/` + one + `/junk\n" is not Swift's`},
+			files:   messages.Files{one: {"1.data"}, two: {"2.meta", "1.data"}, three: {"2.ts", "1.data"}, four: {"5.ts"}},
+			want:    messages.Removal{Objects: 4, Kept: `"abc/` + one + `/junk\n" is not Swift's`},
 			gone: []string{
 				"abc/" + one + "/1.data", "abc/" + two + "/1.data", "abc/" + two + "/2.meta", "abc/" + three + "/", "abc/" + three + "/1.data",
 				"abc/" + three + "/2.ts", "def/", "def/" + four + "/", "def/" + four + "/5.ts",
 			}, invalid: "abc\nabc\ndef\n",
 		},
-		"whole, with something foreign in a suffix": {
+		"with something foreign in a suffix": {
 			prepare: func(b *bench) { b.write(b.in("000", "x"), "") },
-			files:   messages.Files{four: {"5.ts"}}, whole: true,
-			want: messages.Removal{Objects: 1, Kept: `"000/x" is not Swift's`},
-			gone: []string{"def/", "def/" + four + "/", "def/" + four + "/5.ts"}, invalid: "abc\ndef\n",
+			files:   messages.Files{four: {"5.ts"}},
+			want:    messages.Removal{Objects: 1, Kept: `"000/x" is not Swift's`},
+			gone:    []string{"def/", "def/" + four + "/", "def/" + four + "/5.ts"}, invalid: "abc\ndef\n",
 		},
-		"whole, with something foreign in the partition": {
+		"with something foreign in the partition": {
 			prepare: func(b *bench) { b.mkdir(b.in("lost+found")) },
-			files:   messages.Files{four: {"5.ts"}}, whole: true,
-			want: messages.Removal{Objects: 1, Kept: `abc/` + one + `/1.data is to stay`},
-			gone: []string{"def/", "def/" + four + "/", "def/" + four + "/5.ts"}, invalid: "abc\ndef\n",
+			files:   messages.Files{four: {"5.ts"}},
+			want:    messages.Removal{Objects: 1},
+			gone:    []string{"def/", "def/" + four + "/", "def/" + four + "/5.ts"}, invalid: "abc\ndef\n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -169,7 +164,7 @@ func TestRemovePart(t *testing.T) {
 			}
 			h := b.hold()
 			before := tree(t, b.in())
-			if r := b.remove(h, c.files, c.whole); r != c.want {
+			if r := b.remove(h, c.files); r != c.want {
 				t.Errorf("%+v, want %+v", r, c.want)
 			}
 			after := tree(t, b.in())
@@ -192,18 +187,40 @@ func TestRemovePart(t *testing.T) {
 // An obsolete file that was listed, and that hashing has cleaned away meanwhile,
 // needs no proof.
 func TestRemoveAfterCleaning(t *testing.T) {
-	for _, whole := range []bool{false, true} {
+	b := newBench(t, nil)
+	b.object("abc", three, "1000000000.00000.data", "1700000000.00000.data")
+	h := b.hold()
+	b.hashes(messages.HashOptions{})
+	if got := tree(t, b.in("abc", three)); len(got) != 1 {
+		t.Fatalf("not cleaned: %q", got)
+	}
+	if r := b.remove(h, messages.Files{three: {"1700000000.00000.data"}}); r != (messages.Removal{Objects: 1, Whole: true}) {
+		t.Errorf("%+v", r)
+	}
+}
+
+// A push has reclaimed the only tombstone of a suffix: with what else was proven the
+// partition goes, and also alone.
+func TestRemoveAfterReclaim(t *testing.T) {
+	for _, files := range []messages.Files{{}, {one: {"1700000000.00000.data"}}} {
 		b := newBench(t, nil)
-		b.object("abc", three, "1000000000.00000.data", "1700000000.00000.data")
-		h := b.hold()
-		b.hashes(messages.HashOptions{})
-		if got := tree(t, b.in("abc", three)); len(got) != 1 {
-			t.Fatalf("not cleaned: %q", got)
+		b.object("def", four, "1000000000.00000.ts")
+		for hash, names := range files {
+			b.object("abc", hash, names...)
 		}
-		r := b.remove(h, messages.Files{three: {"1700000000.00000.data"}}, whole)
-		if r != (messages.Removal{Objects: 1, Whole: whole}) {
+		h := b.hold()
+		o, err := b.OpenHeld(context.Background(), part, testPaths)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := o.Each(context.Background(), "def", func(ssync.Entry) error { t.Error("an object"); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		o.Close()
+		if r := b.remove(h, files); r != (messages.Removal{Objects: len(files), Whole: true}) {
 			t.Errorf("%+v", r)
 		}
+		h.Release()
 	}
 }
 
@@ -225,7 +242,7 @@ func TestRemoveUnlisted(t *testing.T) {
 		b.handoff()
 		h := b.hold()
 		before := tree(t, b.in())
-		if r, err := h.Remove(context.Background(), files, true); err == nil || r.Objects != 0 || r.Whole {
+		if r, err := h.Remove(context.Background(), files); err == nil || r.Objects != 0 || r.Whole {
 			t.Errorf("%s: %+v, %v", name, r, err)
 		}
 		if gone := lost(before, tree(t, b.in())); len(gone) != 0 {
@@ -256,7 +273,7 @@ func TestRemoveInSlices(t *testing.T) {
 			b.object(s, one[:29]+s, "1.data")
 		}
 		h := b.hold()
-		r := b.remove(h, h.Manifest().Files, true)
+		r := b.remove(h, h.Manifest().Files)
 		if want := (messages.Removal{Objects: 4, Whole: true}); !disturbed && (r != want || locked != len(suffixes)+1) {
 			t.Errorf("%+v, locked %d times", r, locked)
 		}
@@ -277,7 +294,7 @@ func TestRemoveIsCancelled(t *testing.T) {
 	}))
 	b.handoff()
 	h := b.hold()
-	r, err := h.Remove(ctx, h.Manifest().Files, true)
+	r, err := h.Remove(ctx, h.Manifest().Files)
 	if !errors.Is(err, context.Canceled) || r != (messages.Removal{Objects: 1}) {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -312,7 +329,7 @@ func TestRemoveFaults(t *testing.T) {
 				}
 				before := tree(t, b.in())
 				armed = true
-				r, err := h.Remove(context.Background(), files, whole)
+				r, err := h.Remove(context.Background(), files)
 				armed = false
 				h.Release()
 				if calls < n {
