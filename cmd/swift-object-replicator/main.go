@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+
+	"understudy/internal/process"
 )
 
 // The main goroutine stays on the main thread and only waits for signals: were
@@ -14,6 +16,7 @@ import (
 func init() { runtime.LockOSThread() }
 
 func main() {
+	process.SmallRegistry()
 	args, err := ParseArgs(os.Args)
 	if err == nil {
 		err = run(args)

@@ -5,9 +5,12 @@ package main
 import (
 	"fmt"
 	"os"
+
+	"understudy/internal/process"
 )
 
 func main() {
+	process.SmallRegistry()
 	err := run(os.Args[1:], os.Stdout, os.Stderr)
 	if err != nil && err.Error() != "" {
 		fmt.Fprintln(os.Stderr, err)

@@ -17,6 +17,7 @@ type measure struct {
 
 var measures = []measure{
 	{"threads", func(s sample) int { return s.Threads }, 4},
+	{"goroutines", func(s sample) int { return s.Goroutines }, 16},
 	{"fds", func(s sample) int { return s.Fds }, 8},
 	{"RSS KiB", func(s sample) int { return s.RSS }, 8 << 10},
 	{"PSS KiB", func(s sample) int { return s.PSS }, 8 << 10},

@@ -14,18 +14,20 @@ import (
 
 const sampleEvery = 10 * time.Second
 
-// sample is what the kernel tells of a daemon.
+// sample is what the kernel tells of a daemon, and what it tells of itself.
 type sample struct {
 	Threads, Fds, Children int
+	Goroutines             int // 0 before it has told
 	RSS, PSS               int // KiB
 }
 
 // samples are taken of each daemon, in a file and in memory.
 type samples struct {
-	file  *os.File
-	begun time.Time
-	mu    sync.Mutex
-	of    map[int][]sample // by node, in time
+	file   *os.File
+	inside string // folder of what daemons tell of themselves
+	begun  time.Time
+	mu     sync.Mutex
+	of     map[int][]sample // by node, in time
 }
 
 func newSamples(dir string) (*samples, error) {
@@ -33,7 +35,7 @@ func newSamples(dir string) (*samples, error) {
 	if err != nil {
 		return nil, fmt.Errorf("begin the samples: %w", err)
 	}
-	fmt.Fprintln(f, "seconds\tnode\tpid\tthreads\tfds\tchildren\trss_kib\tpss_kib")
+	fmt.Fprintln(f, "seconds\tnode\tpid\tthreads\tfds\tchildren\tgoroutines\trss_kib\tpss_kib")
 	return &samples{file: f, begun: time.Now(), of: map[int][]sample{}}, nil
 }
 
@@ -43,11 +45,14 @@ func (s *samples) take(node, pid int) {
 	if !ok {
 		return
 	}
+	if told, err := os.ReadFile(filepath.Join(s.inside, fmt.Sprintf("inside-%d", pid))); err == nil {
+		is.Goroutines = field(told, "goroutines")
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.of[node] = append(s.of[node], is)
-	fmt.Fprintf(s.file, "%.0f\t%d\t%d\t%d\t%d\t%d\t%d\t%d\n", time.Since(s.begun).Seconds(), node, pid,
-		is.Threads, is.Fds, is.Children, is.RSS, is.PSS)
+	fmt.Fprintf(s.file, "%.0f\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\n", time.Since(s.begun).Seconds(), node, pid,
+		is.Threads, is.Fds, is.Children, is.Goroutines, is.RSS, is.PSS)
 }
 
 // restart forgets what was taken of a node: another daemon runs there.

@@ -74,7 +74,12 @@ func newSoak(ctx context.Context, o options) (*soak, error) {
 
 // layOut makes the cluster with its disks and starts everything.
 func (s *soak) layOut(ctx context.Context) (err error) {
-	if s.ours, err = cluster.Ours(ctx, s.dir, s.o.race); err != nil {
+	inside := filepath.Join(s.dir, "inside")
+	if err := errors.Join(os.Mkdir(inside, 0o777), os.Chmod(inside, 0o777), os.Setenv("UNDERSTUDY_SOAK_DIR", inside)); err != nil {
+		return fmt.Errorf("make a folder for what daemons tell: %w", err)
+	}
+	s.samples.inside = inside
+	if s.ours, err = cluster.Ours(ctx, s.dir, s.o.race, "soak"); err != nil {
 		return err
 	}
 	s.c, err = cluster.New(ctx, cluster.Spec{
@@ -139,8 +144,8 @@ func (s *soak) watch(ctx context.Context) {
 		if time.Since(minute) >= time.Minute {
 			minute = time.Now()
 			is := s.samples.last(steady)
-			fmt.Printf("%s clients: %s; daemon %d: %d threads, %d fds, %d MiB; %d wrong; now: %v\n", minute.UTC().Format("15:04:05"),
-				s.clients.told(), steady, is.Threads, is.Fds, is.RSS>>10, len(s.faults()), s.now.Load())
+			fmt.Printf("%s clients: %s; daemon %d: %d threads, %d goroutines, %d fds, %d MiB; %d wrong; now: %v\n", minute.UTC().Format("15:04:05"),
+				s.clients.told(), steady, is.Threads, is.Goroutines, is.Fds, is.RSS>>10, len(s.faults()), s.now.Load())
 		}
 	}
 }

@@ -77,13 +77,14 @@ func (r *Run) Logged(text string) []string {
 }
 
 // Ours is our replicator: the program that UNDERSTUDY_BIN names, or else one that
-// is built into dir from this module, with the race detector if asked.
-func Ours(ctx context.Context, dir string, race bool) (Program, error) {
+// is built into dir from this module, with the race detector if asked and with build
+// tags.
+func Ours(ctx context.Context, dir string, race bool, tags ...string) (Program, error) {
 	if path := os.Getenv("UNDERSTUDY_BIN"); path != "" {
 		return Program{"ours", path}, nil
 	}
 	path := filepath.Join(dir, "swift-object-replicator")
-	args := []string{"build", "-o", path}
+	args := []string{"build", "-tags", strings.Join(tags, ","), "-o", path}
 	if race {
 		args = append(args, "-race")
 	}
