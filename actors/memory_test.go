@@ -47,7 +47,7 @@ func TestPassesLeaveNothingBehind(t *testing.T) {
 		for i := range more {
 			after, now := measure(warm + i + 1)
 			t.Logf("pass %d: %d KiB, %d goroutines", warm+i+1, after>>10, now)
-			if after > heap+6<<20 || // a hundred bytes for each job
+			if after > heap+2<<20 || // thirty bytes for each job
 				now > goroutines+2*slots { // jobs of the next pass are at work
 				t.Errorf("after pass %d: %d KiB, %d goroutines; after pass %d: %d KiB, %d", warm+i+1, after>>10, now, warm, heap>>10, goroutines)
 			}
