@@ -19,6 +19,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"understudy/internal/mux"
 	"understudy/messages"
 )
 
@@ -117,6 +118,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err != nil || !utf8.ValidString(path):
 		a = answer{http.StatusPreconditionFailed, typeHTML, "Invalid UTF8 or contains NULL"}
+	case mux.Asked(r):
+		s.upgrade(w, r)
+		return
 	case path == "/healthcheck":
 		a = answer{http.StatusOK, typeText, "OK"}
 	case !slices.Contains(s.methods, r.Method):
@@ -176,6 +180,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		ErrorLog:                     stdlog.New(s.cfg.Log.With().Str("listener", l.Addr().String()).Logger(), "", 0),
 		BaseContext:                  func(net.Listener) context.Context { return base },
 	}
+	streams := s.streams(h, l)
+	defer streams.End()
 	served := make(chan error, 1)
 	go func() { served <- h.Serve(newLimitListener(l, s.cfg.Limits.Connections)) }()
 	select {
