@@ -14,9 +14,9 @@ type session struct {
 	ys   *yamux.Session
 	idle time.Duration
 
-	mu    sync.Mutex
+	mu      sync.Mutex
 	streams int
-	timer *time.Timer
+	timer   *time.Timer
 }
 
 func newSession(ys *yamux.Session, idle time.Duration) *session {
