@@ -2,6 +2,7 @@ package ssync
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"io"
 	"net"
@@ -57,6 +58,8 @@ func (s *session) writeError(err error, what string) error {
 		return &timeoutError{after: seconds(s.cfg.NodeTimeout, true), what: what, err: err}
 	case s.in == nil:
 		return err
+	case s.acks != nil: // who reads has read the receiver's last words
+		return cmp.Or(s.heard(), err)
 	}
 	for range maxBlank {
 		line, readErr := s.readLine("")
@@ -93,7 +96,7 @@ func (s *session) await(marker, what string) error {
 // Unlike Swift: a line that is longer than the limit ends the session. Swift takes
 // it to pieces and each for a line.
 func (s *session) readLine(what string) ([]byte, error) {
-	if err := s.conn.SetReadDeadline(time.Now().Add(s.cfg.HTTPTimeout)); err != nil {
+	if err := s.due(); err != nil {
 		return nil, err
 	}
 	s.line = s.line[:0]
