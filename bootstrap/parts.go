@@ -186,7 +186,7 @@ func (p *parts) transport(cfg *config.Config, disks *store.Store, log zerolog.Lo
 	}
 	t, err := rsync.New(rsync.Config{
 		Devices: cfg.Devices, Module: cfg.Rsync.Module, IOTimeout: cfg.Rsync.IOTimeout, BWLimit: cfg.Rsync.BWLimit,
-		Timeout: cfg.Rsync.Timeout, Compress: cfg.Rsync.Compress, LogTransfers: cfg.Rsync.LogTransfers,
+		ReclaimAge: cfg.DiskFile.ReclaimAge, Timeout: cfg.Rsync.Timeout, Compress: cfg.Rsync.Compress, LogTransfers: cfg.Rsync.LogTransfers,
 		ErrorLogLineLength: cfg.Rsync.ErrorLogLineLength, NamesAreProof: cfg.HandoffProof == "names",
 		Suffixes: disks.SuffixDirs, Peers: p.peers, Log: log,
 	})
