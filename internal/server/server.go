@@ -47,6 +47,8 @@ type Config struct {
 	// NoReplication is replication_server = false: REPLICATE and SSYNC are answered
 	// with 405.
 	NoReplication bool
+	Ssync         Ssync   // what receives objects; not served without a Store
+	Foreign       Foreign // nil: 503 for policies that are not ours
 
 	Limits Limits
 }
@@ -75,7 +77,7 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-func number[T int | time.Duration](n *T, value T) {
+func number[T int | int64 | time.Duration](n *T, value T) {
 	if *n <= 0 {
 		*n = value
 	}
@@ -86,6 +88,8 @@ type Server struct {
 	cfg     Config
 	methods []string // served, in order
 	slots   slots
+
+	receiver *receiver // of SSYNC; nil: not served
 }
 
 // New makes a server. It does no I/O and starts nothing.
@@ -93,6 +97,10 @@ func New(cfg Config) *Server {
 	cfg.Limits = cfg.Limits.withDefaults()
 	s := &Server{cfg: cfg, slots: slots{limit: cfg.Limits.PerDevice}}
 	s.methods = []string{http.MethodOptions, methodReplicate}
+	if cfg.Ssync.Store != nil {
+		s.receiver = newReceiver(cfg.Ssync)
+		s.methods = append(s.methods, methodSsync)
+	}
 	for m := range cfg.Handlers {
 		s.methods = append(s.methods, m)
 	}
@@ -128,6 +136,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case s.cfg.Handlers[r.Method] != nil:
 		s.cfg.Handlers[r.Method].ServeHTTP(w, r)
 		return
+	case (r.Method == methodSsync || r.Method == methodReplicate) && s.foreign(r):
+		s.cfg.Foreign.ServeHTTP(w, r)
+		return
+	case r.Method == methodSsync:
+		s.ssync(w, r, path)
+		return
 	case r.Method == http.MethodOptions:
 		w.Header().Set("Allow", strings.Join(s.methods, ", "))
 		w.Header().Set("Server", "object-server/"+s.cfg.Version)
@@ -135,6 +149,20 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		a = s.replicate(workContext(r), r, path)
 	}
+	s.reply(w, r, a, started)
+}
+
+// foreign tells whether a request is about a policy that another serves.
+func (s *Server) foreign(r *http.Request) bool {
+	if s.cfg.Foreign == nil {
+		return false
+	}
+	_, ours := s.policy(r.Header.Get(policyHeader))
+	return !ours
+}
+
+// reply sends a whole answer.
+func (s *Server) reply(w http.ResponseWriter, r *http.Request, a answer, started time.Time) {
 	s.cfg.Log.Debug().Str("method", r.Method).Str("path", r.RequestURI).Str("peer", r.RemoteAddr).
 		Int("status", a.status).Dur("elapsed", time.Since(started)).Msg("request")
 	if r.ContentLength != 0 {
@@ -179,6 +207,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     stdlog.New(s.cfg.Log.With().Str("listener", l.Addr().String()).Logger(), "", 0),
 		BaseContext:                  func(net.Listener) context.Context { return base },
+		ConnContext:                  func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
 	}
 	streams := s.streams(h, l)
 	defer streams.End()
