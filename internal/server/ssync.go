@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"understudy/internal/swift/policy/pytext"
+	wire "understudy/internal/swift/ssync"
 	"understudy/messages"
 )
 
@@ -77,6 +78,10 @@ func (s *Server) ssync(w http.ResponseWriter, r *http.Request, path string) {
 	}
 	w.Header().Set("Content-Type", typeHTML)
 	w.Header().Set("X-Backend-Accept-No-Commit", "True")
+	if r.Header.Get(wire.AckHeader) == "1" {
+		n.acks = &acks{session: n}
+		w.Header().Set(wire.AckHeader, "1")
+	}
 	w.WriteHeader(http.StatusOK)
 	if !n.serve() {
 		n.hangUp()

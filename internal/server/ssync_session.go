@@ -30,6 +30,7 @@ type session struct {
 	w         http.ResponseWriter
 	in        *input
 	objects   *store.Incoming
+	acks      *acks // nil: the sender has not asked for any
 
 	release    func() // of the place among all sessions
 	writtenOff atomic.Bool

@@ -53,7 +53,7 @@ func (n *session) updates() error {
 		if err != nil {
 			return err
 		}
-		if a.status/100 == 2 || a.status == http.StatusNotFound {
+		if wire.Taken(a.status) {
 			successes++
 		} else {
 			failures++
@@ -69,11 +69,14 @@ func (n *session) updates() error {
 				return err
 			}
 		}
+		if err := n.acks.add(a.status); err != nil {
+			return err
+		}
 	}
-	if failures > 0 {
+	if failures > 0 && n.acks == nil {
 		return &inBand{code: http.StatusInternalServerError, body: fmt.Sprintf("ERROR: With :UPDATES: %d failures to %d successes", failures, successes)}
 	}
-	if err := n.disk(func() error { return n.objects.Commit(n.ctx) }); err != nil {
+	if err := n.commit(); err != nil {
 		return err
 	}
 	if err := n.say([]byte(wire.UpdatesStart + "\r\n" + wire.UpdatesEnd + "\r\n")); err != nil {

@@ -40,7 +40,7 @@ func (r *receiver) end() {
 	r.rest()
 }
 
-func ours(c *Config, _ *messages.SyncJob) { c.Ours = func(string) bool { return true } }
+func acked(c *Config, _ *messages.SyncJob) { acknowledged(c) }
 
 // Each object is acknowledged while others are still being sent: nothing is buffered
 // here on the way, so a sender that did not read would wait for ever. One that was
@@ -68,7 +68,7 @@ func TestAcks(t *testing.T) {
 					r.ack(c.statuses[i])
 				}
 				r.end()
-			}, ours)
+			}, acked)
 			if len(res.Proven) != c.proven || res.OK != (c.proven == 3) || len(objects.verified) != c.verified {
 				t.Errorf("%+v, verified %v, log %s", res, objects.verified, log)
 			}
@@ -112,7 +112,7 @@ func TestBadAcks(t *testing.T) {
 			res, log := play(t, objects, func(r *receiver) {
 				r.wantsAcked(fakeHash(1)+" d", fakeHash(2)+" d")
 				c.script(r)
-			}, ours)
+			}, acked)
 			if res.OK || len(res.Proven) > 0 || !strings.Contains(log.String(), c.want) {
 				t.Errorf("%+v, log %s", res, log)
 			}

@@ -2,6 +2,7 @@ package ssync
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"understudy/internal/mux"
 	ours "understudy/internal/server"
 	"understudy/internal/store"
 	"understudy/internal/transport/conformance"
@@ -90,16 +92,57 @@ func startOwn(t *testing.T, tune func(*ours.Ssync)) *server {
 	return s
 }
 
+// ways are how our sender can speak to our receiver.
+var ways = map[string]func(t *testing.T) []func(*Config){
+	"as to Swift's": func(*testing.T) []func(*Config) { return nil },
+	"acknowledged":  func(*testing.T) []func(*Config) { return []func(*Config){acknowledged} },
+	"by streams": func(t *testing.T) []func(*Config) {
+		d := mux.NewDialer(mux.DialerConfig{Ours: func(string) bool { return true }, Log: zerolog.Nop()})
+		t.Cleanup(d.Close)
+		return []func(*Config){acknowledged, func(c *Config) { c.Dial = d.DialContext }}
+	},
+}
+
+func acknowledged(c *Config) { c.Ours = func(string) bool { return true } }
+
 // What every transport must do, from our sender to our receiver.
 func TestConformanceOfBoth(t *testing.T) {
-	conformance.Run(t, func(t *testing.T) conformance.Fixture {
-		r := rigTo(t, startOwn(t, nil))
-		return conformance.Fixture{
-			Transport: r, Job: r.job, Source: r.here, Target: r.there,
-			Unmount: r.server.unmount, Freeze: r.server.freeze,
-			MountPoint: func() []string { return names(t, r.server.device()) },
-		}
-	})
+	for name, way := range ways {
+		t.Run(name, func(t *testing.T) {
+			conformance.Run(t, func(t *testing.T) conformance.Fixture {
+				r := rigTo(t, startOwn(t, nil), way(t)...)
+				return conformance.Fixture{
+					Transport: r, Job: r.job, Source: r.here, Target: r.there,
+					Unmount: r.server.unmount, Freeze: r.server.freeze,
+					MountPoint: func() []string { return names(t, r.server.device()) },
+				}
+			})
+		})
+	}
+}
+
+// What the receiver refuses is known by name: the others are proven, and the sender's
+// object is looked at when its body was refused.
+func TestOwnReceiverAcknowledges(t *testing.T) {
+	r := rigTo(t, startOwn(t, nil), acknowledged)
+	for i := range 200 {
+		r.here.data(7, fmt.Sprintf("/a/c/o%d", i), t0, "body")
+	}
+	r.there.data(7, "/a/c/o100", t2, "newer") // one is not wanted
+	if proven := r.mustSync(r.revert(7)); len(proven) != 200 {
+		t.Errorf("%d proven", len(proven))
+	}
+	// With a limit on the size of headers one object is refused.
+	tight := startOwn(t, func(c *ours.Ssync) { c.Constraints.MaxMetaValueLength = 10; c.FailureThreshold = 1000 })
+	r = rigTo(t, tight, acknowledged)
+	for i := range 100 {
+		r.here.data(7, fmt.Sprintf("/a/c/o%d", i), t0, "body")
+	}
+	r.here.data(7, "/a/c/long", t0, "body", "X-Object-Meta-Color", "longer than ten letters")
+	res, err := r.Sync(t.Context(), r.revert(7))
+	if err != nil || res.OK || len(res.Proven) != 100 {
+		t.Errorf("%v, OK %v, %d proven, log %s", err, res.OK, len(res.Proven), r.log)
+	}
 }
 
 // A tree of one object of each kind arrives as it is.

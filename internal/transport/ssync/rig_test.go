@@ -47,8 +47,8 @@ func newRig(t *testing.T, options ...string) *rig {
 	return rigTo(t, startServer(t, options...))
 }
 
-// rigTo is newRig with some object server.
-func rigTo(t *testing.T, to *server) *rig {
+// rigTo is newRig with some object server. Changes are made to its Config.
+func rigTo(t *testing.T, to *server, changes ...func(*Config)) *rig {
 	t.Helper()
 	r := &rig{t: t, log: &logLines{}, server: to}
 	canon := &canonical{}
@@ -58,7 +58,7 @@ func rigTo(t *testing.T, to *server) *rig {
 	disks := store.New(store.Options{
 		Root: r.here.root, ReclaimAge: 100 * 365 * 24 * time.Hour, Log: zerolog.New(r.log),
 	})
-	r.Transport = mustNew(t, Config{
+	cfg := Config{
 		ConnTimeout: patience, NodeTimeout: patience, HTTPTimeout: patience, Log: zerolog.New(r.log),
 		Open: func(ctx context.Context, job messages.SyncJob) (Objects, error) {
 			o, err := disks.OpenObjects(ctx, job.Partition, paths)
@@ -70,7 +70,11 @@ func rigTo(t *testing.T, to *server) *rig {
 			}
 			return o, nil
 		},
-	})
+	}
+	for _, change := range changes {
+		change(&cfg)
+	}
+	r.Transport = mustNew(t, cfg)
 	return r
 }
 

@@ -37,10 +37,10 @@ func (s *session) flush(what string) error {
 	if len(s.out) == 0 {
 		return nil
 	}
-	if err := s.conn.SetWriteDeadline(time.Now().Add(s.cfg.NodeTimeout)); err != nil {
-		return err
+	err := s.conn.SetWriteDeadline(time.Now().Add(s.cfg.NodeTimeout))
+	if err == nil {
+		_, err = s.conn.Write(s.out)
 	}
-	_, err := s.conn.Write(s.out)
 	s.out = s.out[:0]
 	s.flushed = time.Now()
 	return s.writeError(err, what)
