@@ -46,6 +46,8 @@ type Config struct {
 	// NoReplication is replication_server = false: REPLICATE and SSYNC are answered
 	// with 405.
 	NoReplication bool
+	Ssync         Ssync   // what receives objects; not served without a Store
+	Foreign       Foreign // nil: 503 for policies that are not ours
 
 	Limits Limits
 }
@@ -74,7 +76,7 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-func number[T int | time.Duration](n *T, value T) {
+func number[T int | int64 | time.Duration](n *T, value T) {
 	if *n <= 0 {
 		*n = value
 	}
