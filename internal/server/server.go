@@ -6,10 +6,6 @@ package server
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	stdlog "log"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -48,6 +44,11 @@ type Config struct {
 	NoReplication bool
 	Ssync         Ssync   // what receives objects; not served without a Store
 	Foreign       Foreign // nil: 503 for policies that are not ours
+
+	Recon       Recon  // what /recon tells
+	DisablePath string // while this file is there, /healthcheck answers 503
+	LogRequests bool   // a line for each request, as Swift's servers write it
+	PassTo      PassTo // who gets what is not ours
 
 	Limits Limits
 }
@@ -92,6 +93,7 @@ type Server struct {
 // New makes a server. It does no I/O and starts nothing.
 func New(cfg Config) *Server {
 	cfg.Limits = cfg.Limits.withDefaults()
+	cfg.PassTo = cfg.PassTo.withDefaults(cfg.Limits)
 	s := &Server{cfg: cfg, slots: slots{limit: cfg.Limits.PerDevice}}
 	s.methods = []string{http.MethodOptions, methodReplicate}
 	for m := range cfg.Handlers {
@@ -119,22 +121,26 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err != nil || !utf8.ValidString(path):
 		a = answer{http.StatusPreconditionFailed, typeHTML, "Invalid UTF8 or contains NULL"}
-	case path == "/healthcheck":
-		a = answer{http.StatusOK, typeText, "OK"}
+	case path == healthPath:
+		a = s.health()
+	case strings.HasPrefix(path, reconPath):
+		a = s.recon(workContext(r), path)
 	case !slices.Contains(s.methods, r.Method):
 		a = page(http.StatusMethodNotAllowed, "The method is not allowed for this resource.")
 	case s.cfg.Handlers[r.Method] != nil:
+		if s.cfg.PassTo.Address != "" && r.ContentLength != 0 {
+			w.Header().Set("Connection", "close") // what would follow could be foreign
+		}
 		s.cfg.Handlers[r.Method].ServeHTTP(w, r)
 		return
 	case r.Method == http.MethodOptions:
-		w.Header().Set("Allow", strings.Join(s.methods, ", "))
+		w.Header().Set("Allow", strings.Join(s.allowed(), ", "))
 		w.Header().Set("Server", "object-server/"+s.cfg.Version)
 		a = answer{http.StatusOK, typeHTML, ""}
 	default:
 		a = s.replicate(workContext(r), r, path)
 	}
-	s.cfg.Log.Debug().Str("method", r.Method).Str("path", r.RequestURI).Str("peer", r.RemoteAddr).
-		Int("status", a.status).Dur("elapsed", time.Since(started)).Msg("request")
+	s.logRequest(r, path, a, time.Since(started))
 	if r.ContentLength != 0 {
 		w.Header().Set("Connection", "close") // nobody reads the body
 	}
@@ -160,39 +166,4 @@ func workContext(r *http.Request) context.Context {
 		return ctx
 	}
 	return context.WithoutCancel(r.Context())
-}
-
-// Serve answers the connections of a listener until ctx is done, and then closes
-// the listener and returns nil. Requests at work get Limits.Drain to end; what is
-// stuck on a dead disk is left behind. Call it once for each listener.
-func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	base := context.WithValue(work, workKey{}, work)
-	h := &http.Server{
-		Handler:                      s,
-		ReadHeaderTimeout:            s.cfg.Limits.Header,
-		IdleTimeout:                  s.cfg.Limits.Idle,
-		MaxHeaderBytes:               s.cfg.Limits.HeaderBytes,
-		DisableGeneralOptionsHandler: true,
-		ErrorLog:                     stdlog.New(s.cfg.Log.With().Str("listener", l.Addr().String()).Logger(), "", 0),
-		BaseContext:                  func(net.Listener) context.Context { return base },
-	}
-	served := make(chan error, 1)
-	go func() { served <- h.Serve(newLimitListener(l, s.cfg.Limits.Connections)) }()
-	select {
-	case err := <-served:
-		return fmt.Errorf("serve %s: %w", l.Addr(), err)
-	case <-ctx.Done():
-	}
-	drain, cancelDrain := context.WithTimeout(work, s.cfg.Limits.Drain)
-	defer cancelDrain()
-	if err := h.Shutdown(drain); err != nil {
-		s.cfg.Log.Warn().Err(err).Stringer("listener", l.Addr()).Msg("requests still at work")
-		_ = h.Close()
-	}
-	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve %s: %w", l.Addr(), err)
-	}
-	return nil
 }
