@@ -31,6 +31,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     stdlog.New(s.cfg.Log.With().Str("listener", l.Addr().String()).Logger(), "", 0),
 		BaseContext:                  func(net.Listener) context.Context { return base },
+		ConnContext:                  func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
 	}
 	var from net.Listener = newLimitListener(l, s.cfg.Limits.Connections)
 	passed := newPasser(s.cfg.PassTo, s.cfg.Log)

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -88,6 +89,9 @@ type Server struct {
 	cfg     Config
 	methods []string // served, in order
 	slots   slots
+	ours    atomic.Pointer[[]messages.Policy]
+
+	receiver *receiver // of SSYNC; nil: not served
 }
 
 // New makes a server. It does no I/O and starts nothing.
@@ -95,7 +99,12 @@ func New(cfg Config) *Server {
 	cfg.Limits = cfg.Limits.withDefaults()
 	cfg.PassTo = cfg.PassTo.withDefaults(cfg.Limits)
 	s := &Server{cfg: cfg, slots: slots{limit: cfg.Limits.PerDevice}}
+	s.SetPolicies(cfg.Policies)
 	s.methods = []string{http.MethodOptions, methodReplicate}
+	if cfg.Ssync.Store != nil {
+		s.receiver = newReceiver(cfg.Ssync)
+		s.methods = append(s.methods, methodSsync)
+	}
 	for m := range cfg.Handlers {
 		s.methods = append(s.methods, m)
 	}
@@ -107,6 +116,9 @@ func New(cfg Config) *Server {
 	return s
 }
 
+// SetPolicies changes which policies are served, from the next request on.
+func (s *Server) SetPolicies(policies []messages.Policy) { s.ours.Store(&policies) }
+
 const (
 	methodReplicate = "REPLICATE"
 	methodSsync     = "SSYNC"
@@ -117,6 +129,9 @@ const (
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := time.Now()
 	path, err := requestPath(r)
+	if s.cfg.PassTo.Address != "" && r.ContentLength != 0 {
+		w.Header().Set("Connection", "close") // what would follow could be foreign
+	}
 	var a answer
 	switch {
 	case err != nil || !utf8.ValidString(path):
@@ -128,10 +143,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !slices.Contains(s.methods, r.Method):
 		a = page(http.StatusMethodNotAllowed, "The method is not allowed for this resource.")
 	case s.cfg.Handlers[r.Method] != nil:
-		if s.cfg.PassTo.Address != "" && r.ContentLength != 0 {
-			w.Header().Set("Connection", "close") // what would follow could be foreign
-		}
 		s.cfg.Handlers[r.Method].ServeHTTP(w, r)
+		return
+	case (r.Method == methodSsync || r.Method == methodReplicate) && s.elsewhere(r):
+		s.cfg.Foreign.ServeHTTP(w, r)
+		return
+	case r.Method == methodSsync:
+		session := &statusWriter{ResponseWriter: w}
+		s.ssync(session, r, path)
+		if session.status == http.StatusOK { // refusals are whole answers
+			s.logRequest(r, session.status, 0, time.Since(started))
+		}
 		return
 	case r.Method == http.MethodOptions:
 		w.Header().Set("Allow", strings.Join(s.allowed(), ", "))
@@ -140,7 +162,21 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		a = s.replicate(workContext(r), r, path)
 	}
-	s.logRequest(r, path, a, time.Since(started))
+	s.reply(w, r, a, started)
+}
+
+// elsewhere tells whether a request is about a policy that Config.Foreign serves.
+func (s *Server) elsewhere(r *http.Request) bool {
+	if s.cfg.Foreign == nil {
+		return false
+	}
+	_, ours := s.policy(r.Header.Get(policyHeader))
+	return !ours
+}
+
+// reply sends a whole answer.
+func (s *Server) reply(w http.ResponseWriter, r *http.Request, a answer, started time.Time) {
+	s.logRequest(r, a.status, len(a.body), time.Since(started))
 	if r.ContentLength != 0 {
 		w.Header().Set("Connection", "close") // nobody reads the body
 	}

@@ -44,7 +44,6 @@ type Constraints struct {
 	MaxMetaOverallSize  int   // bytes of names and values; 4096
 	MaxHeaderSize       int   // bytes of one value; 8192
 	MaxObjectNameLength int   // 1024
-	ExtraHeaderCount    int   // headers of a subrequest above MaxMetaCount + 36; 0
 }
 
 func (c Constraints) withDefaults() Constraints {

@@ -44,7 +44,13 @@ type rig struct {
 
 func newRig(t *testing.T, options ...string) *rig {
 	t.Helper()
-	r := &rig{t: t, log: &logLines{}, server: startServer(t, options...)}
+	return rigTo(t, startServer(t, options...))
+}
+
+// rigTo is newRig with some object server.
+func rigTo(t *testing.T, to *server) *rig {
+	t.Helper()
+	r := &rig{t: t, log: &logLines{}, server: to}
 	canon := &canonical{}
 	r.here = side{t, filepath.Join(t.TempDir(), "here"), "sda", canon}
 	r.there = side{t, r.server.root, "sdb", canon}
