@@ -32,6 +32,7 @@ type parts struct {
 	view      *messages.View // the rings at first sight
 	placement *Placement
 	peers     *replicate.Client
+	disks     *store.Store
 	closers   []func()
 }
 
@@ -65,6 +66,7 @@ func (e *Engine) assemble(cfg *config.Config, before *parts) (*parts, error) {
 		return nil, err
 	}
 	disks := newStore(cfg, e.log)
+	p.disks = disks
 	p.peers = replicate.New(replicate.Config{
 		ConnTimeout: cfg.ConnTimeout, HTTPTimeout: cfg.HTTPTimeout,
 		UserAgent: "object-replicator " + strconv.Itoa(os.Getpid()),

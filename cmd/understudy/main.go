@@ -5,7 +5,12 @@ package main
 import (
 	"fmt"
 	"os"
+	"runtime"
 )
+
+// The main goroutine stays on the main thread: while "serve" runs it only waits for
+// signals, which nobody would see were that thread stuck on a dead disk.
+func init() { runtime.LockOSThread() }
 
 func main() {
 	err := run(os.Args[1:], os.Stdout, os.Stderr)

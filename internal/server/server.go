@@ -6,6 +6,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -202,4 +203,15 @@ func workContext(r *http.Request) context.Context {
 		return ctx
 	}
 	return context.WithoutCancel(r.Context())
+}
+
+// Alive tells whether the server's own locks can be had: a server that is wedged
+// does not answer.
+func (s *Server) Alive(ctx context.Context) error {
+	release, ok := s.slots.take(ctx, "", s.cfg.Limits.DeviceWait)
+	if !ok {
+		return errors.New("the places of requests cannot be had")
+	}
+	release()
+	return nil
 }
