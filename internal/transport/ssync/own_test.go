@@ -24,7 +24,6 @@ type ownServer struct {
 	log    *logLines
 	frozen chan struct{}
 	once   sync.Once
-	end    context.CancelFunc
 }
 
 // Accept hands out connections of which nothing is read once the server is frozen.
