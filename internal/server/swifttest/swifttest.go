@@ -5,6 +5,7 @@ package swifttest
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -135,4 +136,24 @@ func write(t testing.TB, path, text string) {
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Python runs a script with the installed Swift, in a mount namespace of its own in
+// which there is an /etc/swift as ObjectServer's, and returns what it prints.
+func Python(t testing.TB, script string, in io.Reader) []byte {
+	t.Helper()
+	etc := t.TempDir()
+	write(t, filepath.Join(etc, "swift.conf"), swiftConf)
+	cmd := exec.Command("unshare", "--mount", "--propagation", "private", "sh", "-c",
+		`mount --bind "$0" /etc/swift && exec /usr/bin/python3 "$1"`, etc, script)
+	if os.Geteuid() != 0 {
+		cmd.Args = append(cmd.Args[:1:1], append([]string{"--map-root-user"}, cmd.Args[1:]...)...)
+	}
+	var output bytes.Buffer
+	cmd.Stdin, cmd.Stderr = in, &output
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("Swift is needed for this test: %v\n%s", err, output.String())
+	}
+	return out
 }

@@ -76,8 +76,10 @@ func startOwn(t *testing.T, tune func(*ours.Ssync)) *server {
 	if tune != nil {
 		tune(&cfg)
 	}
-	srv := ours.New(ours.Config{Store: disks, Policies: []messages.Policy{{Index: 0, Name: "gold"}}, Log: log, Ssync: cfg,
-		Limits: ours.Limits{Drain: time.Second}})
+	srv := ours.New(ours.Config{
+		Store: disks, Policies: []messages.Policy{{Index: 0, Name: "gold"}}, Log: log, Ssync: cfg,
+		Limits: ours.Limits{Drain: time.Second},
+	})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve(ctx, own) }()
