@@ -56,12 +56,14 @@ func (e Effect) String() string {
 type Scope int
 
 const (
-	Replicator  Scope = 1 << iota // [object-replicator] over [DEFAULT]
-	ObjServer                     // [app:object-server] under [DEFAULT]
-	SwiftHash                     // [swift-hash] of swift.conf
-	SwiftLimits                   // [swift-constraints] of swift.conf, read for ObjServer only
-	SwiftPolicy                   // [storage-policy:N] of swift.conf
-	Both        = Replicator | ObjServer
+	Replicator   Scope = 1 << iota // [object-replicator] over [DEFAULT]
+	ObjServer                      // [app:object-server] under [DEFAULT]
+	SwiftHash                      // [swift-hash] of swift.conf
+	SwiftLimits                    // [swift-constraints] of swift.conf, read for ObjServer only
+	SwiftPolicy                    // [storage-policy:N] of swift.conf
+	ReconFilter                    // [filter:recon] under [DEFAULT], read for ObjServer only
+	HealthFilter                   // [filter:healthcheck] likewise
+	Both         = Replicator | ObjServer
 )
 
 // Option is one row of the table that everything is driven by: the loader,
@@ -81,6 +83,7 @@ type Option struct {
 	when           func(*Config) bool          // read only if; nil is always
 	valid          func(float64) (rule string) // numbers: what is wrong, or empty
 	words          []string                    // Text: the only values, or nil
+	form           func(text string) error     // Text: what is wrong with it, or nil
 	foreign        func(text string) bool      // a value that is meant for somebody else
 }
 
@@ -96,7 +99,7 @@ type Value struct {
 func Table() []*Option {
 	var out []*Option
 	for _, rows := range [][]Option{
-		nodeOptions, passOptions, transferOptions, logOptions, statsdOptions, diskFileOptions, serverOptions, swiftConfOptions,
+		nodeOptions, passOptions, transferOptions, logOptions, statsdOptions, diskFileOptions, listenOptions, serverOptions, filterOptions, swiftConfOptions,
 	} {
 		for i := range rows {
 			out = append(out, &rows[i])

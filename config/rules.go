@@ -24,7 +24,9 @@ func (l *loader) applyRules() {
 	l.show("log_max_line_length", l.value("log_max_line_length").Origin)
 	c.Priority = l.priority()
 	l.onePerDevice()
-	if l.scope == Replicator {
+	if l.scope == ObjServer {
+		l.listening()
+	} else {
 		l.intervalRule()
 		l.rsyncModule()
 		c.ReplicatorWorkers = max(0, c.ReplicatorWorkers)

@@ -5,7 +5,9 @@ package config
 
 const (
 	diskFileGroup = "Disk files"
+	listenGroup   = "Listening ([app:object-server])"
 	serverGroup   = "Object server ([app:object-server])"
+	filterGroup   = "Filters ([filter:recon], [filter:healthcheck])"
 	swiftGroup    = "swift.conf"
 )
 
@@ -63,64 +65,6 @@ var diskFileOptions = []Option{
 		Name: "fallocate_reserve", Group: diskFileGroup, Scope: Both, Kind: Reserve, Default: "1%", Effect: NoEffect,
 		Meaning: "Space to leave free when writing. A bad value keeps the daemon from starting all the same.",
 		field:   func(c *Config) any { return &c.DiskFile },
-	},
-}
-
-var serverOptions = []Option{
-	{
-		Name: "node_timeout", Group: serverGroup, Scope: ObjServer, Kind: Seconds, Default: "3", Effect: NotYet, valid: atLeast(0),
-		Meaning: "Time to send a chunk to another server.",
-		field:   func(c *Config) any { return &c.NodeTimeout },
-	},
-	{
-		Name: "conn_timeout", Group: serverGroup, Scope: ObjServer, Kind: Seconds, Default: "0.5", Effect: NotYet, valid: atLeast(0),
-		Meaning: "Time to connect to another server.",
-		field:   func(c *Config) any { return &c.ConnTimeout },
-	},
-	{
-		Name: "client_timeout", Group: serverGroup, Scope: ObjServer, Kind: Seconds, Default: "60", Effect: NotYet, valid: atLeast(0),
-		Meaning: "Time to wait for each chunk of a request.",
-		field:   func(c *Config) any { return &c.Server.ClientTimeout },
-	},
-	{
-		Name: "container_update_timeout", Group: serverGroup, Scope: ObjServer, Kind: Seconds, Default: "1", Effect: NotYet, valid: atLeast(0),
-		Meaning: "Time for a container update.",
-		field:   func(c *Config) any { return &c.Server.ContainerUpdateTimeout },
-	},
-	{
-		Name: "max_upload_time", Group: serverGroup, Scope: ObjServer, Kind: WholeSeconds, Default: "86400", Effect: NotYet, valid: atLeast(0),
-		Meaning: "Longest time that one upload may take.",
-		field:   func(c *Config) any { return &c.Server.MaxUploadTime },
-	},
-	{
-		Name: "allowed_headers", Group: serverGroup, Scope: ObjServer, Kind: List, Effect: NotYet,
-		Default: "content-disposition, content-encoding, x-delete-at, x-object-manifest, x-static-large-object, cache-control, " +
-			"content-language, expires, x-robots-tag",
-		Meaning: "Headers that are kept with an object.",
-		field:   func(c *Config) any { return &c.Server.AllowedHeaders },
-	},
-	{
-		Name: "replication_server", Group: serverGroup, Scope: ObjServer, Kind: Bool, Default: "true", Effect: NotYet,
-		Meaning: "Answer REPLICATE and SSYNC.",
-		field:   func(c *Config) any { return &c.Server.ReplicationServer },
-	},
-	{
-		Name: "replication_concurrency", Group: serverGroup, Scope: ObjServer, Kind: Int, Default: "4", Effect: NotYet,
-		emptyIsDefault: true, valid: atLeast(0),
-		Meaning: "Incoming SSYNC requests at a time; 0 is no limit.",
-		field:   func(c *Config) any { return &c.Server.ReplicationConcurrency },
-	},
-	{
-		Name: "replication_failure_threshold", Group: serverGroup, Scope: ObjServer, Kind: Int, Default: "100", Effect: NotYet,
-		emptyIsDefault: true,
-		Meaning:        "Failures before an SSYNC request can be given up.",
-		field:          func(c *Config) any { return &c.Server.FailureThreshold },
-	},
-	{
-		Name: "replication_failure_ratio", Group: serverGroup, Scope: ObjServer, Kind: Number, Default: "1.0", Effect: NotYet,
-		emptyIsDefault: true,
-		Meaning:        "Failures per success at which an SSYNC request is given up.",
-		field:          func(c *Config) any { return &c.Server.FailureRatio },
 	},
 }
 
