@@ -41,7 +41,7 @@ func NewServer(s ServerSettings) *Server {
 	c := cfg.Server
 	return &Server{cfg: cfg, log: s.Log, peers: server.New(server.Config{
 		Store: disks, Policies: replicated(cfg.Swift.Policies, s.Log), Log: s.Log, Version: Version(),
-		NoReplication: !c.ReplicationServer, Ssync: receiving(cfg, disks), Recon: told(cfg, s.Log),
+		NoReplication: !c.ReplicationServer, Ssync: receiving(cfg, disks), Lane: ServerLane(cfg, disks), Recon: told(cfg, s.Log),
 		DisablePath: c.DisablePath, LogRequests: c.LogRequests,
 		PassTo: server.PassTo{Address: c.PassTo, Dial: cfg.ConnTimeout},
 		Limits: server.Limits{Connections: c.MaxClients, Header: c.ClientTimeout, Idle: c.ClientTimeout, Drain: s.Drain},

@@ -275,9 +275,11 @@ func TestServeWaitsForItsAddress(t *testing.T) {
 		t.Errorf("exit code %d, %q", code, s.notices())
 	}
 	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		c, err := net.Dial("tcp", s.address)
+		// An answer, not only a connection: the kernel takes those before the signals are
+		// listened for.
+		r, err := http.Get("http://" + s.address + "/healthcheck")
 		if err == nil {
-			_ = c.Close()
+			_ = r.Body.Close()
 			break
 		}
 		if time.Now().After(deadline) {
