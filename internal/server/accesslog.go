@@ -38,17 +38,3 @@ func (s *Server) logRequest(r *http.Request, status, bytes int, elapsed time.Dur
 		field(peer), time.Now().UTC().Format("02/Jan/2006:15:04:05"), r.Method, quote(path), status, field(length),
 		field(r.Referer()), field(r.Header.Get("X-Trans-Id")), field(r.UserAgent()), elapsed.Seconds(), os.Getpid(), field(r.Header.Get(policyHeader))))
 }
-
-// statusWriter remembers the status of an answer.
-type statusWriter struct {
-	http.ResponseWriter
-	status int
-}
-
-func (w *statusWriter) WriteHeader(status int) {
-	w.status = status
-	w.ResponseWriter.WriteHeader(status)
-}
-
-// Unwrap is for http.ResponseController.
-func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -161,11 +161,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.cfg.Foreign.ServeHTTP(w, r)
 		return
 	case r.Method == methodSsync:
-		session := &statusWriter{ResponseWriter: w}
-		s.ssync(session, r, path)
-		if session.status == http.StatusOK { // refusals are whole answers
-			s.logRequest(r, session.status, 0, time.Since(started))
-		}
+		s.session(w, r, path, started)
 		return
 	case r.Method == http.MethodOptions:
 		s.offer(w)
