@@ -42,9 +42,6 @@ other by SSYNC. Objects are written as Swift writes them, one disk is emptied as
 if it had been replaced, and the engines run pass after pass until all copies
 are back. Then every byte, all metadata and every suffix hash are checked.
 
-A disk that more peers push to than it takes at a time refuses some of them: they
-count as failed and come again with the next round, as in Swift.
-
 It needs no other program, no root, no Swift, and leaves nothing behind.
 Exit codes: 0 all is back, 1 it is not, 2 bad command line.`,
 		Args: cobra.NoArgs,
