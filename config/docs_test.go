@@ -137,7 +137,7 @@ The files are read as Swift reads them:
 - Numbers are Python's: ` + "`1_000`" + ` and ` + "`+5`" + ` are fine. Times are never negative.
 - ` + "`set key = value`" + ` belongs to ` + "`[app:...]`" + ` sections and does nothing in ` + "`[object-replicator]`" + `.
 
-"In this version" says what an option does here: **as in Swift**; **accepted, no effect (as in Swift)** for what the replicator of Swift reads
-without using it either, at least not with rsync; **not yet** for what this version cannot do: start-up warns when it is set to another value
-than the default; **not supported** likewise, for good; **differs** for what is honoured in another way; **Understudy's own**.
+"In this version" says what an option does here: **as in Swift**; **accepted, no effect (as in Swift)** for what Swift's replicator, or its
+server's REPLICATE and SSYNC, read without using it either, at least not with rsync; **not supported**, for good: start-up warns when it is set to
+another value than the default; **differs** for what is honoured in another way; **Understudy's own**.
 `

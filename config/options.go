@@ -38,14 +38,13 @@ type Effect int
 const (
 	AsSwift     Effect = iota // the same as in Swift
 	NoEffect                  // read by Swift's replicator too, and without effect there too
-	NotYet                    // not in this version; start-up warns when it is set
 	Unsupported               // never; start-up warns when it is set
 	Differs                   // honoured, in another way than Swift: the meaning says how
 	Own                       // Swift does not know it
 )
 
 func (e Effect) String() string {
-	names := [...]string{"as in Swift", "accepted, no effect (as in Swift)", "not yet", "not supported", "differs", "Understudy's own"}
+	names := [...]string{"as in Swift", "accepted, no effect (as in Swift)", "not supported", "differs", "Understudy's own"}
 	if e < 0 || int(e) >= len(names) {
 		return fmt.Sprintf("Effect(%d)", int(e))
 	}

@@ -133,8 +133,6 @@ func (l *loader) warnOfEffects() {
 			continue
 		}
 		switch v.Option.Effect {
-		case NotYet:
-			l.warn("%s: option %s has no effect in this version", v.Origin, v.Option.Name)
 		case Unsupported:
 			l.warn("%s: option %s is not supported", v.Origin, v.Option.Name)
 		case AsSwift, NoEffect, Differs, Own:

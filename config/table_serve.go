@@ -66,8 +66,8 @@ func addressForm(text string) error {
 
 var serverOptions = []Option{
 	{
-		Name: "node_timeout", Group: serverGroup, Scope: ObjServer, Kind: Seconds, Default: "3", Effect: NotYet, valid: atLeast(0),
-		Meaning: "Time to send a chunk to another server.",
+		Name: "node_timeout", Group: serverGroup, Scope: ObjServer, Kind: Seconds, Default: "3", Effect: NoEffect, valid: atLeast(0),
+		Meaning: "For the server that pass_to names: replication tells nobody else.",
 		field:   func(c *Config) any { return &c.NodeTimeout },
 	},
 	{
@@ -81,20 +81,20 @@ var serverOptions = []Option{
 		field: func(c *Config) any { return &c.Server.ClientTimeout },
 	},
 	{
-		Name: "container_update_timeout", Group: serverGroup, Scope: ObjServer, Kind: Seconds, Default: "1", Effect: NotYet, valid: atLeast(0),
-		Meaning: "Time for a container update.",
+		Name: "container_update_timeout", Group: serverGroup, Scope: ObjServer, Kind: Seconds, Default: "1", Effect: NoEffect, valid: atLeast(0),
+		Meaning: "Likewise.",
 		field:   func(c *Config) any { return &c.Server.ContainerUpdateTimeout },
 	},
 	{
-		Name: "max_upload_time", Group: serverGroup, Scope: ObjServer, Kind: WholeSeconds, Default: "86400", Effect: NotYet, valid: atLeast(0),
+		Name: "max_upload_time", Group: serverGroup, Scope: ObjServer, Kind: WholeSeconds, Default: "86400", valid: atLeast(0),
 		Meaning: "Longest time that one upload may take.",
 		field:   func(c *Config) any { return &c.Server.MaxUploadTime },
 	},
 	{
-		Name: "allowed_headers", Group: serverGroup, Scope: ObjServer, Kind: List, Effect: NotYet,
+		Name: "allowed_headers", Group: serverGroup, Scope: ObjServer, Kind: List, Effect: NoEffect,
 		Default: "content-disposition, content-encoding, x-delete-at, x-object-manifest, x-static-large-object, cache-control, " +
 			"content-language, expires, x-robots-tag",
-		Meaning: "Headers that are kept with an object.",
+		Meaning: "Headers that are kept with an upload of the server that pass_to names: replication keeps all.",
 		field:   func(c *Config) any { return &c.Server.AllowedHeaders },
 	},
 	{
@@ -103,19 +103,19 @@ var serverOptions = []Option{
 		field:   func(c *Config) any { return &c.Server.ReplicationServer },
 	},
 	{
-		Name: "replication_concurrency", Group: serverGroup, Scope: ObjServer, Kind: Int, Default: "4", Effect: NotYet,
+		Name: "replication_concurrency", Group: serverGroup, Scope: ObjServer, Kind: Int, Default: "4",
 		emptyIsDefault: true, valid: atLeast(0),
 		Meaning: "Incoming SSYNC requests at a time; 0 is no limit.",
 		field:   func(c *Config) any { return &c.Server.ReplicationConcurrency },
 	},
 	{
-		Name: "replication_failure_threshold", Group: serverGroup, Scope: ObjServer, Kind: Int, Default: "100", Effect: NotYet,
+		Name: "replication_failure_threshold", Group: serverGroup, Scope: ObjServer, Kind: Int, Default: "100",
 		emptyIsDefault: true,
 		Meaning:        "Failures before an SSYNC request can be given up.",
 		field:          func(c *Config) any { return &c.Server.FailureThreshold },
 	},
 	{
-		Name: "replication_failure_ratio", Group: serverGroup, Scope: ObjServer, Kind: Number, Default: "1.0", Effect: NotYet,
+		Name: "replication_failure_ratio", Group: serverGroup, Scope: ObjServer, Kind: Number, Default: "1.0",
 		emptyIsDefault: true,
 		Meaning:        "Failures per success at which an SSYNC request is given up.",
 		field:          func(c *Config) any { return &c.Server.FailureRatio },

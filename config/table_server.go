@@ -23,17 +23,17 @@ var diskFileOptions = []Option{
 		field:   func(c *Config) any { return &c.DiskFile.CommitWindow },
 	},
 	{
-		Name: "replication_concurrency_per_device", Group: diskFileGroup, Scope: Both, Kind: Int, Default: "1", Effect: NoEffect, valid: atLeast(0),
-		Meaning: "Incoming SSYNC requests at a time per device; 0 is no limit. For the receiving side.",
+		Name: "replication_concurrency_per_device", Group: diskFileGroup, Scope: Both, Kind: Int, Default: "1", valid: atLeast(0),
+		Meaning: "Incoming SSYNC requests at a time per device; 0 is no limit. For the server.",
 		field:   func(c *Config) any { return &c.DiskFile.ConcurrencyPerDevice },
 	},
 	{
-		Name: "replication_one_per_device", Group: diskFileGroup, Scope: Both, Kind: Bool, Unset: "unset", Effect: NoEffect,
+		Name: "replication_one_per_device", Group: diskFileGroup, Scope: Both, Kind: Bool, Unset: "unset",
 		Meaning: "Old form of replication_concurrency_per_device: true is 1, false is 0. Start-up warns.",
 	},
 	{
-		Name: "replication_lock_timeout", Group: diskFileGroup, Scope: Both, Kind: WholeSeconds, Default: "15", Effect: NoEffect, valid: atLeast(0),
-		Meaning: "Wait for the locks of an incoming SSYNC request. For the receiving side.",
+		Name: "replication_lock_timeout", Group: diskFileGroup, Scope: Both, Kind: WholeSeconds, Default: "15", valid: atLeast(0),
+		Meaning: "Wait for the locks of an incoming SSYNC request. For the server.",
 		field:   func(c *Config) any { return &c.DiskFile.ReplicationLockTimeout },
 	},
 	{
@@ -47,8 +47,8 @@ var diskFileOptions = []Option{
 		field:   func(c *Config) any { return &c.DiskFile.KeepCacheSize },
 	},
 	{
-		Name: "mb_per_sync", Group: diskFileGroup, Scope: Both, Kind: Int, Default: "512", Effect: NoEffect,
-		Meaning: "MiB written between two syncs.",
+		Name: "mb_per_sync", Group: diskFileGroup, Scope: Both, Kind: Int, Default: "512",
+		Meaning: "MiB written between two syncs. For the server.",
 		field:   func(c *Config) any { return &c.DiskFile.MBPerSync },
 	},
 	{
@@ -57,13 +57,13 @@ var diskFileOptions = []Option{
 		field:   func(c *Config) any { return &c.DiskFile.Splice },
 	},
 	{
-		Name: "disable_fallocate", Group: diskFileGroup, Scope: Both, Kind: Bool, Default: "no", Effect: NoEffect,
-		Meaning: "Do not allocate space before writing.",
+		Name: "disable_fallocate", Group: diskFileGroup, Scope: Both, Kind: Bool, Default: "no",
+		Meaning: "Do not allocate space before writing. For the server.",
 		field:   func(c *Config) any { return &c.DiskFile.DisableFallocate },
 	},
 	{
-		Name: "fallocate_reserve", Group: diskFileGroup, Scope: Both, Kind: Reserve, Default: "1%", Effect: NoEffect,
-		Meaning: "Space to leave free when writing. A bad value keeps the daemon from starting all the same.",
+		Name: "fallocate_reserve", Group: diskFileGroup, Scope: Both, Kind: Reserve, Default: "1%",
+		Meaning: "Space to leave free when writing, for the server. A bad value keeps the replicator from starting all the same.",
 		field:   func(c *Config) any { return &c.DiskFile },
 	},
 }
@@ -91,42 +91,42 @@ var swiftConfOptions = []Option{
 	{Name: "ec_object_segment_size", Group: swiftGroup, Scope: SwiftPolicy, Kind: Int, Default: "1048576", Meaning: "Bytes."},
 	{Name: "ec_duplication_factor", Group: swiftGroup, Scope: SwiftPolicy, Kind: Int, Default: "1", Meaning: "More than 0."},
 	{
-		Name: "max_file_size", Group: swiftGroup, Scope: SwiftLimits, Kind: Int, Default: "5368709122", Effect: NotYet,
+		Name: "max_file_size", Group: swiftGroup, Scope: SwiftLimits, Kind: Int, Default: "5368709122",
 		Meaning: "Bytes of an object.",
 		field:   func(c *Config) any { return &c.Server.Constraints.MaxFileSize },
 	},
 	{
-		Name: "max_meta_name_length", Group: swiftGroup, Scope: SwiftLimits, Kind: Int, Default: "128", Effect: NotYet,
+		Name: "max_meta_name_length", Group: swiftGroup, Scope: SwiftLimits, Kind: Int, Default: "128",
 		Meaning: "Bytes of a metadata name.",
 		field:   func(c *Config) any { return &c.Server.Constraints.MaxMetaNameLength },
 	},
 	{
-		Name: "max_meta_value_length", Group: swiftGroup, Scope: SwiftLimits, Kind: Int, Default: "256", Effect: NotYet,
+		Name: "max_meta_value_length", Group: swiftGroup, Scope: SwiftLimits, Kind: Int, Default: "256",
 		Meaning: "Bytes of a metadata value.",
 		field:   func(c *Config) any { return &c.Server.Constraints.MaxMetaValueLength },
 	},
 	{
-		Name: "max_meta_count", Group: swiftGroup, Scope: SwiftLimits, Kind: Int, Default: "90", Effect: NotYet,
+		Name: "max_meta_count", Group: swiftGroup, Scope: SwiftLimits, Kind: Int, Default: "90",
 		Meaning: "Metadata entries of an object.",
 		field:   func(c *Config) any { return &c.Server.Constraints.MaxMetaCount },
 	},
 	{
-		Name: "max_meta_overall_size", Group: swiftGroup, Scope: SwiftLimits, Kind: Int, Default: "4096", Effect: NotYet,
+		Name: "max_meta_overall_size", Group: swiftGroup, Scope: SwiftLimits, Kind: Int, Default: "4096",
 		Meaning: "Bytes of all metadata of an object.",
 		field:   func(c *Config) any { return &c.Server.Constraints.MaxMetaOverallSize },
 	},
 	{
-		Name: "max_header_size", Group: swiftGroup, Scope: SwiftLimits, Kind: Int, Default: "8192", Effect: NotYet,
+		Name: "max_header_size", Group: swiftGroup, Scope: SwiftLimits, Kind: Int, Default: "8192",
 		Meaning: "Bytes of a header line.",
 		field:   func(c *Config) any { return &c.Server.Constraints.MaxHeaderSize },
 	},
 	{
-		Name: "max_object_name_length", Group: swiftGroup, Scope: SwiftLimits, Kind: Int, Default: "1024", Effect: NotYet,
+		Name: "max_object_name_length", Group: swiftGroup, Scope: SwiftLimits, Kind: Int, Default: "1024",
 		Meaning: "Bytes of an object's name.",
 		field:   func(c *Config) any { return &c.Server.Constraints.MaxObjectNameLength },
 	},
 	{
-		Name: "extra_header_count", Group: swiftGroup, Scope: SwiftLimits, Kind: Int, Default: "0", Effect: NotYet,
+		Name: "extra_header_count", Group: swiftGroup, Scope: SwiftLimits, Kind: Int, Default: "0", Effect: NoEffect,
 		Meaning: "Headers allowed on top of max_meta_count + 36.",
 		field:   func(c *Config) any { return &c.Server.Constraints.ExtraHeaderCount },
 	},
