@@ -41,7 +41,7 @@ interop:
 # Ours and Swift's in turn on the same trees; about forty minutes on two cores. With
 # BENCH='-full -out docs/benchmarks.md' also a million partitions.
 bench: tools
-	$(GO) run ./test/bench $(BENCH)
+	$(GO) run ./internal/bench $(BENCH)
 
 # Every fuzz target for FUZZTIME.
 fuzz:

@@ -45,7 +45,7 @@ type stamp struct {
 }
 
 func stampOf(o options, name string) stamp {
-	command := "go run ./test/bench -only " + name
+	command := "go run ./internal/bench -only " + name
 	if o.runs != 7 {
 		command += fmt.Sprintf(" -runs %d", o.runs)
 	}
@@ -138,7 +138,7 @@ func (p *page) write(w io.Writer) {
 	fmt.Fprint(w, `- The machine is shared and its load is said with each figure: what counts are ratios of neighbouring runs and CPU times
 - Each ratio is ours ÷ the other's of neighbouring runs (AB BA AB …): median (lowest to highest). Times are medians.
   CPU is user + system time of a program and its children
-- One benchmark alone: `+"`go run ./test/bench -only B1 -out docs/benchmarks.md`"+`; the rest of the page stays. All: `+"`make bench`"+`
+- One benchmark alone: `+"`go run ./internal/bench -only B1 -out docs/benchmarks.md`"+`; the rest of the page stays. All: `+"`make bench`"+`
 
 `)
 	p.writeGoals(w)

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"understudy/test/interop/cluster"
+	"understudy/internal/cluster"
 )
 
 // measureStockHang is what B10 does to Swift, in one run each without and with a hang.

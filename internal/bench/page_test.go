@@ -66,7 +66,7 @@ func TestPageIsRendered(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(text) != want.String() {
-		t.Errorf("%s is not what benchmarks.json says: run `go run ./test/bench -render -out docs/benchmarks.md`", out)
+		t.Errorf("%s is not what benchmarks.json says: run `go run ./internal/bench -render -out docs/benchmarks.md`", out)
 	}
 	for _, e := range p.Entries {
 		for _, g := range e.Goals {

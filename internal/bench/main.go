@@ -15,7 +15,7 @@ import (
 	"strings"
 	"syscall"
 
-	"understudy/test/interop/cluster"
+	"understudy/internal/cluster"
 )
 
 type options struct {

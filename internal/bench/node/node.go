@@ -1,6 +1,6 @@
 // Package node makes one storage node of many disks and up to a million partitions,
 // alone with peers that agree with whatever it has. Test clusters of real servers are
-// in test/interop/cluster; what is measured here is too large for them.
+// in internal/cluster; what is measured here is too large for them.
 package node
 
 import (

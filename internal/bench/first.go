@@ -9,8 +9,8 @@ import (
 	"strconv"
 	"time"
 
-	"understudy/test/bench/node"
-	"understudy/test/interop/cluster"
+	"understudy/internal/bench/node"
+	"understudy/internal/cluster"
 )
 
 const firstGoal = 0.1

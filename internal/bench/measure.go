@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"understudy/test/interop/cluster"
+	"understudy/internal/cluster"
 )
 
 // benchmark is one kind of pass on the first of four nodes with four devices each;

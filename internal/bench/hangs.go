@@ -11,9 +11,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"understudy/test/bench/hang"
-	"understudy/test/bench/node"
-	"understudy/test/interop/cluster"
+	"understudy/internal/bench/hang"
+	"understudy/internal/bench/node"
+	"understudy/internal/cluster"
 )
 
 const (

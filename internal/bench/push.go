@@ -14,7 +14,7 @@ import (
 	"strconv"
 	"time"
 
-	"understudy/test/interop/cluster"
+	"understudy/internal/cluster"
 )
 
 // push is a benchmark in which bytes move: from the first of four nodes with one
