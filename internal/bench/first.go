@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"context"
@@ -16,13 +16,13 @@ import (
 const firstGoal = 0.1
 
 // measureFirst is B11.
-func measureFirst(ctx context.Context, o options, ours cluster.Program) (_ entry, err error) {
+func measureFirst(ctx context.Context, r rig) (_ entry, err error) {
 	// The ring has fewer partitions than that: of some, two copies are here.
-	spec := node.Spec{Base: o.base, Disks: 60, Partitions: 20000, LocalCopies: 1.2}
-	if o.smoke {
+	spec := node.Spec{Base: r.Base, Disks: 60, Partitions: 20000, LocalCopies: 1.2}
+	if r.Smoke {
 		spec.Disks, spec.Partitions = 6, 100
 	}
-	say("B11: filling %d × %d partitions", spec.Disks, spec.Partitions)
+	r.say("B11: filling %d × %d partitions", spec.Disks, spec.Partitions)
 	n, err := node.New(spec)
 	if err != nil {
 		return entry{}, err
@@ -35,7 +35,7 @@ func measureFirst(ctx context.Context, o options, ours cluster.Program) (_ entry
 		options map[string]string
 		goal    float64
 	}{{"Swift", nil, firstGoal}, {fmt.Sprintf("Swift, `replicator_workers = %d`", spec.Disks), workers, 0}} {
-		p, err := firstJobs(ctx, n, ours, min(o.runs, 5), c.options)
+		p, err := firstJobs(ctx, n, r, min(r.Runs, 5), c.options)
 		if err != nil {
 			return entry{}, err
 		}
@@ -54,8 +54,8 @@ func measureFirst(ctx context.Context, o options, ours cluster.Program) (_ entry
 
 // firstJobs starts both programs in turn until a peer is asked something. The first
 // round only warms up.
-func firstJobs(ctx context.Context, n *node.Node, ours cluster.Program, runs int, options map[string]string) (p pairs, err error) {
-	programs := []cluster.Program{cluster.Stock, ours}
+func firstJobs(ctx context.Context, n *node.Node, r rig, runs int, options map[string]string) (p pairs, err error) {
+	programs := []cluster.Program{cluster.Stock, r.ours}
 	for i := range runs + 1 {
 		slices.Reverse(programs)
 		for _, program := range programs {
@@ -63,7 +63,7 @@ func firstJobs(ctx context.Context, n *node.Node, ours cluster.Program, runs int
 			if err != nil {
 				return pairs{}, fmt.Errorf("%s: %w", program.Name, err)
 			}
-			say("B11: run %d, %s: %.3f s", i, program.Name, took.Seconds())
+			r.say("B11: run %d, %s: %.3f s", i, program.Name, took.Seconds())
 			switch {
 			case i == 0:
 			case program == cluster.Stock:

@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"context"
@@ -31,22 +31,22 @@ type grown struct {
 }
 
 // measureGrowth is B9.
-func measureGrowth(ctx context.Context, o options, ours cluster.Program) (entry, error) {
-	if o.smoke {
-		return growth(ctx, o, ours, size{5, 200, 1}, size{5, 400, 1})
+func measureGrowth(ctx context.Context, r rig) (entry, error) {
+	if r.Smoke {
+		return growth(ctx, r, size{5, 200, 1}, size{5, 400, 1})
 	}
-	return growth(ctx, o, ours, size{60, 167, o.runs}, size{60, 1667, min(o.runs, 5)})
+	return growth(ctx, r, size{60, 167, r.Runs}, size{60, 1667, min(r.Runs, 5)})
 }
 
 // measureMillion is B9 at its largest, with the smaller ones once more beside it.
-func measureMillion(ctx context.Context, o options, ours cluster.Program) (entry, error) {
-	return growth(ctx, o, ours, size{60, 167, o.runs}, size{60, 1667, min(o.runs, 3)}, size{60, 16667, min(o.runs, 2)})
+func measureMillion(ctx context.Context, r rig) (entry, error) {
+	return growth(ctx, r, size{60, 167, r.Runs}, size{60, 1667, min(r.Runs, 3)}, size{60, 16667, min(r.Runs, 2)})
 }
 
 // growth compares the passes over trees of several sizes, the smallest first. The trees
 // stand side by side and the runs over them are mixed, so that the load of the machine
 // is the same for all.
-func growth(ctx context.Context, o options, ours cluster.Program, sizes ...size) (_ entry, err error) {
+func growth(ctx context.Context, r rig, sizes ...size) (_ entry, err error) {
 	var all []*grown
 	var nodes []*node.Node
 	defer func() {
@@ -56,7 +56,7 @@ func growth(ctx context.Context, o options, ours cluster.Program, sizes ...size)
 	}()
 	rounds := 0
 	for _, s := range sizes {
-		n, err := s.fill(o)
+		n, err := s.fill(r)
 		if err != nil {
 			return entry{}, err
 		}
@@ -68,7 +68,7 @@ func growth(ctx context.Context, o options, ours cluster.Program, sizes ...size)
 			if !g.due(round, rounds) {
 				continue
 			}
-			if err := g.pass(ctx, nodes[i], ours); err != nil {
+			if err := g.pass(ctx, r, nodes[i]); err != nil {
 				return entry{}, fmt.Errorf("%d partitions: %w", g.total(), err)
 			}
 		}
@@ -78,12 +78,12 @@ func growth(ctx context.Context, o options, ours cluster.Program, sizes ...size)
 	flat := most.each(sample.cpu) / least.each(sample.cpu)
 	e.Goals = []goal{
 		{
-			What: fmt.Sprintf("CPU a partition, %d ÷ %d", most.total(), least.total()), Want: fmt.Sprintf("≤ %.2f", flatGoal),
-			Got: fmt.Sprintf("%.2f (wall %.2f)", flat, most.each(wall)/least.each(wall)), Missed: flat > flatGoal,
+			What: fmt.Sprintf("CPU a partition, %d ÷ %d", most.total(), least.total()), Limit: flatGoal,
+			Got: flat, Note: fmt.Sprintf("wall %.2f", most.each(wall)/least.each(wall)),
 		},
 		{
-			What: fmt.Sprintf("peak memory at %d partitions", most.total()), Want: "≤ " + mib(peakGoal),
-			Got: mib(most.peak), Missed: most.peak > peakGoal,
+			What: fmt.Sprintf("peak memory at %d partitions", most.total()), Limit: peakGoal >> 20,
+			Got: most.peak / (1 << 20), Unit: mibUnit,
 		},
 	}
 	e.Below = []string{fmt.Sprintf("Between %d and %d partitions the peak grows by %.0f bytes a partition.",
@@ -92,28 +92,28 @@ func growth(ctx context.Context, o options, ours cluster.Program, sizes ...size)
 }
 
 // measureWide is a node of a hundred disks.
-func measureWide(ctx context.Context, o options, ours cluster.Program) (_ entry, err error) {
-	s := size{100, 2000, min(o.runs, 3)}
-	if o.smoke {
+func measureWide(ctx context.Context, r rig) (_ entry, err error) {
+	s := size{100, 2000, min(r.Runs, 3)}
+	if r.Smoke {
 		s = size{100, 3, 1}
 	}
-	n, err := s.fill(o)
+	n, err := s.fill(r)
 	if err != nil {
 		return entry{}, err
 	}
 	defer func() { err = errors.Join(err, n.Close()) }()
 	g := &grown{size: s}
 	for range s.runs {
-		if err := g.pass(ctx, n, ours); err != nil {
+		if err := g.pass(ctx, r, n); err != nil {
 			return entry{}, err
 		}
 	}
 	return growthEntry([]*grown{g}), nil
 }
 
-func (s size) fill(o options) (*node.Node, error) {
-	say("B9: filling %d × %d partitions", s.disks, s.partitions)
-	return node.New(node.Spec{Base: o.base, Disks: s.disks, Partitions: s.partitions, Cached: true})
+func (s size) fill(r rig) (*node.Node, error) {
+	r.say("B9: filling %d × %d partitions", s.disks, s.partitions)
+	return node.New(node.Spec{Base: r.Base, Disks: s.disks, Partitions: s.partitions, Cached: true})
 }
 
 // due tells whether one of the size's runs falls into a round: they lie evenly in all
@@ -123,11 +123,11 @@ func (s size) due(round, rounds int) bool {
 }
 
 // pass runs once over the tree, from a fresh process.
-func (g *grown) pass(ctx context.Context, n *node.Node, ours cluster.Program) error {
+func (g *grown) pass(ctx context.Context, r rig, n *node.Node) error {
 	if err := n.Peers.Reset(nil); err != nil {
 		return err
 	}
-	run, err := n.Start(ours.Path, nil, "--once")
+	run, err := n.Start(r.ours.Path, nil, "--once")
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func (g *grown) pass(ctx context.Context, n *node.Node, ours cluster.Program) er
 	g.first = append(g.first, n.Peers.First().Sub(run.Begun).Seconds())
 	g.peak = max(g.peak, float64(run.Peak.Resident()))
 	g.threads = max(g.threads, run.Peak.Threads())
-	say("B9: %d partitions, run %d: wall %.2f s, CPU %.2f s, peak %s", g.total(), len(g.passes), run.Wall().Seconds(),
+	r.say("B9: %d partitions, run %d: wall %.2f s, CPU %.2f s, peak %s", g.total(), len(g.passes), run.Wall().Seconds(),
 		(run.User() + run.System()).Seconds(), mib(float64(run.Peak.Resident())))
 	return nil
 }

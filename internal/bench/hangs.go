@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"context"
@@ -13,7 +13,6 @@ import (
 
 	"understudy/internal/bench/hang"
 	"understudy/internal/bench/node"
-	"understudy/internal/cluster"
 )
 
 const (
@@ -22,13 +21,13 @@ const (
 )
 
 // measureHang is B10.
-func measureHang(ctx context.Context, o options, ours cluster.Program) (_ entry, err error) {
-	w, err := newWard(o)
+func measureHang(ctx context.Context, r rig) (_ entry, err error) {
+	w, err := newWard(r)
 	if err != nil {
 		return entry{}, err
 	}
 	defer func() { err = errors.Join(err, w.n.Close()) }()
-	fine, hung, err := w.both(ctx, o, ours)
+	fine, hung, err := w.both(ctx, r)
 	if err != nil {
 		return entry{}, err
 	}
@@ -54,12 +53,12 @@ type ward struct {
 	healthy atomic.Int64 // requests about partitions of the other disks
 }
 
-func newWard(o options) (*ward, error) {
-	spec := node.Spec{Base: o.base, Disks: 60, Partitions: 2000, Cached: true, Options: map[string]string{"interval": "3600"}}
-	if o.smoke {
+func newWard(r rig) (*ward, error) {
+	spec := node.Spec{Base: r.Base, Disks: 60, Partitions: 2000, Cached: true, Options: map[string]string{"interval": "3600"}}
+	if r.Smoke {
 		spec.Disks, spec.Partitions = 6, 50
 	}
-	say("B10: filling %d × %d partitions", spec.Disks, spec.Partitions)
+	r.say("B10: filling %d × %d partitions", spec.Disks, spec.Partitions)
 	n, err := node.New(spec)
 	if err != nil {
 		return nil, err
@@ -138,16 +137,16 @@ func (w *ward) all() int64 { return int64(2 * (w.n.Total() - len(w.n.Partitions(
 
 // both measures our passes without and with a hang, in turn. The first of each only
 // warms up.
-func (w *ward) both(ctx context.Context, o options, ours cluster.Program) (fine, hung []sample, err error) {
+func (w *ward) both(ctx context.Context, r rig) (fine, hung []sample, err error) {
 	order := []bool{false, true}
-	for i := range min(o.runs, 5) + 1 {
+	for i := range min(r.Runs, 5) + 1 {
 		slices.Reverse(order)
 		for _, ill := range order {
-			s, err := w.ours(ctx, ours, ill)
+			s, err := w.ours(ctx, r, ill)
 			if err != nil {
 				return nil, nil, err
 			}
-			say("B10: run %d, hang %v: %.2f s", i, ill, s.wall.Seconds())
+			r.say("B10: run %d, hang %v: %.2f s", i, ill, s.wall.Seconds())
 			switch {
 			case i == 0:
 			case ill:
@@ -162,10 +161,10 @@ func (w *ward) both(ctx context.Context, o options, ours cluster.Program) (fine,
 
 // ours runs our daemon until the peers have been asked about everything on the other
 // disks. With a hang, the daemon must say that it has noticed.
-func (w *ward) ours(ctx context.Context, ours cluster.Program, ill bool) (_ sample, err error) {
+func (w *ward) ours(ctx context.Context, r rig, ill bool) (_ sample, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
-	run, end, err := w.start(ours.Path, map[string]string{"probe_interval": "1", "probe_timeout": "2"}, ill)
+	run, end, err := w.start(r.ours.Path, map[string]string{"probe_interval": "1", "probe_timeout": "2"}, ill)
 	defer func() { err = errors.Join(err, end()) }()
 	if err != nil {
 		return sample{}, err

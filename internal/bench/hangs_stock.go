@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"context"
@@ -10,32 +10,32 @@ import (
 )
 
 // measureStockHang is what B10 does to Swift, in one run each without and with a hang.
-func measureStockHang(ctx context.Context, o options, _ cluster.Program) (entry, error) {
-	return stockHang(ctx, o, "Swift", nil)
+func measureStockHang(ctx context.Context, r rig) (entry, error) {
+	return stockHang(ctx, r, "Swift", nil)
 }
 
 // measureWorkersHang is the same with a process for each disk.
-func measureWorkersHang(ctx context.Context, o options, _ cluster.Program) (entry, error) {
+func measureWorkersHang(ctx context.Context, r rig) (entry, error) {
 	workers := "60"
-	if o.smoke {
+	if r.Smoke {
 		workers = "6"
 	}
-	return stockHang(ctx, o, "Swift, `replicator_workers = "+workers+"`", map[string]string{"replicator_workers": workers, "concurrency": "1"})
+	return stockHang(ctx, r, "Swift, `replicator_workers = "+workers+"`", map[string]string{"replicator_workers": workers, "concurrency": "1"})
 }
 
-func stockHang(ctx context.Context, o options, name string, options map[string]string) (_ entry, err error) {
-	w, err := newWard(o)
+func stockHang(ctx context.Context, r rig, name string, options map[string]string) (_ entry, err error) {
+	w, err := newWard(r)
 	if err != nil {
 		return entry{}, err
 	}
 	defer func() { err = errors.Join(err, w.n.Close()) }()
 	limit := 2 * time.Minute
-	if o.smoke {
+	if r.Smoke {
 		limit = 3 * time.Second
 	}
 	row := []string{name, "1"}
 	for _, ill := range []bool{false, true} {
-		text, err := w.stock(ctx, options, ill, limit)
+		text, err := w.stock(ctx, r, options, ill, limit)
 		if err != nil {
 			return entry{}, err
 		}
@@ -47,7 +47,7 @@ func stockHang(ctx context.Context, o options, name string, options map[string]s
 // stock runs Swift's daemon until the peers have been asked about everything on the
 // other disks, or have not been asked anything for as long as limit. It tells how long
 // that took, or how far it came.
-func (w *ward) stock(ctx context.Context, options map[string]string, ill bool, limit time.Duration) (_ string, err error) {
+func (w *ward) stock(ctx context.Context, r rig, options map[string]string, ill bool, limit time.Duration) (_ string, err error) {
 	run, end, err := w.start(cluster.Stock.Path, options, ill)
 	defer func() { err = errors.Join(err, end()) }()
 	if err != nil {
@@ -64,7 +64,7 @@ func (w *ward) stock(ctx context.Context, options map[string]string, ill bool, l
 		return "", err
 	}
 	took := since.Sub(run.Begun)
-	say("B10: stock, hang %v: %d of %d requests after %.1f s", ill, last, w.all(), took.Seconds())
+	r.say("B10: stock, hang %v: %d of %d requests after %.1f s", ill, last, w.all(), took.Seconds())
 	switch {
 	case last >= w.all():
 		return fmt.Sprintf("%.2f s", took.Seconds()), nil

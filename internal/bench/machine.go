@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"fmt"
@@ -22,18 +22,10 @@ func thisMachine() string {
 
 func load() string { return strings.Join(strings.Fields(readAll("/proc/loadavg"))[:3], " ") }
 
-func versions() string {
-	return fmt.Sprintf("ours %s, Swift %s, %s, %s, %s", commit(),
+func (p programs) versions() string {
+	return fmt.Sprintf("ours %s, Swift %s, %s, %s, %s", p.version,
 		output("dpkg-query", "-W", "-f", "${Version}", "python3-swift"), output("/usr/bin/python3", "--version"),
 		firstLine(output("rsync", "--version")), runtime.Version())
-}
-
-// commit is what is checked out, and whether anything but the page has been changed.
-func commit() string {
-	if exec.Command("git", "diff", "--quiet", "HEAD", "--", ":!docs").Run() != nil {
-		return output("git", "describe", "--always") + " with changes"
-	}
-	return output("git", "describe", "--always")
 }
 
 func readAll(path string) string {

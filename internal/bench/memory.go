@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"context"
@@ -21,12 +21,12 @@ type rested struct {
 }
 
 // measureMemory is B8.
-func measureMemory(ctx context.Context, o options, ours cluster.Program) (_ entry, err error) {
+func measureMemory(ctx context.Context, r rig) (_ entry, err error) {
 	disks, partitions := 60, 64
-	if o.smoke {
+	if r.Smoke {
 		disks, partitions = 3, 4
 	}
-	n, err := node.New(node.Spec{Base: o.base, Disks: disks, Partitions: partitions, Cached: true, Options: map[string]string{
+	n, err := node.New(node.Spec{Base: r.Base, Disks: disks, Partitions: partitions, Cached: true, Options: map[string]string{
 		"replicator_workers": strconv.Itoa(disks), "concurrency": "1", "interval": "3600",
 	}})
 	if err != nil {
@@ -34,19 +34,19 @@ func measureMemory(ctx context.Context, o options, ours cluster.Program) (_ entr
 	}
 	defer func() { err = errors.Join(err, n.Close()) }()
 	found := map[string][]rested{}
-	programs := []cluster.Program{cluster.Stock, ours}
-	for i := range min(o.runs, 3) {
+	programs := []cluster.Program{cluster.Stock, r.ours}
+	for i := range min(r.Runs, 3) {
 		slices.Reverse(programs)
 		for _, p := range programs {
-			r, err := daemonAtRest(ctx, n, p, disks)
+			at, err := daemonAtRest(ctx, n, p, disks)
 			if err != nil {
 				return entry{}, fmt.Errorf("%s: %w", p.Name, err)
 			}
-			say("B8: run %d, %s: %d processes, %d threads, PSS %s", i, p.Name, r.Processes, r.Threads, mib(float64(r.PSS)))
-			found[p.Name] = append(found[p.Name], r)
+			r.say("B8: run %d, %s: %d processes, %d threads, PSS %s", i, p.Name, at.Processes, at.Threads, mib(float64(at.PSS)))
+			found[p.Name] = append(found[p.Name], at)
 		}
 	}
-	return memoryEntry(disks, partitions, found[cluster.Stock.Name], found[ours.Name]), nil
+	return memoryEntry(disks, partitions, found[cluster.Stock.Name], found[r.ours.Name]), nil
 }
 
 // daemonAtRest starts a daemon, waits until every disk has ended a pass and the
@@ -115,7 +115,7 @@ func memoryEntry(disks, partitions int, stock, ours []rested) entry {
 		Table: "memory", Rows: [][]string{row("Swift", stock), row("ours", ours)},
 		Below: []string{fmt.Sprintf("%d disks with %d partitions each, %d runs of each program; ours ÷ Swift's: %.3f.",
 			disks, partitions, len(ours), pss/median(pssOf(stock)))},
-		Goals:   []goal{{What: "PSS", Want: "≤ " + mib(memoryGoal), Got: mib(pss), Missed: pss > memoryGoal}},
+		Goals:   []goal{{What: "PSS", Limit: memoryGoal >> 20, Got: pss / (1 << 20), Unit: mibUnit}},
 		Samples: map[string][]float64{"Swift PSS, bytes": pssOf(stock), "ours PSS, bytes": pssOf(ours)},
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package bench
 
 // misses say why a goal is missed, in one sentence each; more is in the notes.
 var misses = map[string]string{

@@ -1,11 +1,11 @@
-package main
+package bench
 
 import (
 	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,7 +32,8 @@ type entry struct {
 	Rows    [][]string           `json:"rows"`
 	Below   []string             `json:"below,omitempty"` // sentences under the table
 	Goals   []goal               `json:"goals,omitempty"`
-	Samples map[string][]float64 `json:"samples,omitempty"` // what the rows were made from
+	Samples map[string][]float64 `json:"samples,omitempty"` // what the rows and plots were made from
+	Profile *profile             `json:"profile,omitempty"`
 }
 
 // stamp says when, where and how an entry was measured.
@@ -44,27 +45,26 @@ type stamp struct {
 	Load     string `json:"load"` // before the start: 1, 5 and 15 minutes
 }
 
-func stampOf(o options, name string) stamp {
-	command := "go run ./internal/bench -only " + name
-	if o.runs != 7 {
-		command += fmt.Sprintf(" -runs %d", o.runs)
+// DefaultBase is where trees are built when nobody says otherwise.
+const DefaultBase = "/dev/shm"
+
+func (r rig) stamp(name string) stamp {
+	command := "understudy bench --only " + name
+	if r.Runs != DefaultRuns {
+		command += fmt.Sprintf(" --runs %d", r.Runs)
 	}
-	if o.out != "" {
-		command += " -out " + o.out
+	if r.Base != DefaultBase {
+		command += " --base " + r.Base
+	}
+	if r.Out != "" {
+		command += " --out " + r.Out
 	}
 	return stamp{
-		Measured: time.Now().UTC().Format("2006-01-02 15:04 MST"), Machine: thisMachine(), Programs: versions(),
-		Command: command, Load: load(),
+		Measured: now(), Machine: thisMachine(), Programs: r.versions(), Command: command, Load: load(),
 	}
 }
 
-// goal is one goal and what has become of it.
-type goal struct {
-	What   string `json:"what"`
-	Want   string `json:"want"`
-	Got    string `json:"got"`
-	Missed bool   `json:"missed,omitempty"`
-}
+func now() string { return time.Now().UTC().Format("2006-01-02 15:04 MST") }
 
 func jsonPath(out string) string { return strings.TrimSuffix(out, ".md") + ".json" }
 
@@ -87,17 +87,18 @@ func loadPage(out string) (*page, error) {
 	return p, nil
 }
 
-// put replaces the entry of that name or adds it, in the order of the benchmarks.
+// put replaces the entry of that name or adds it, in the order of the benchmarks. A
+// profile stays until another is taken: it bears its own date.
 func (p *page) put(e entry) {
 	if old := p.find(e.Name); old != nil {
+		if e.Profile == nil {
+			e.Profile = old.Profile
+		}
 		*old = e
 		return
 	}
 	p.Entries = append(p.Entries, e)
-	var names []string
-	for _, w := range works(options{}) {
-		names = append(names, w.name)
-	}
+	names := Names()
 	slices.SortStableFunc(p.Entries, func(a, b entry) int {
 		return slices.Index(names, a.Name) - slices.Index(names, b.Name)
 	})
@@ -111,76 +112,28 @@ func (p *page) find(name string) *entry {
 	return nil
 }
 
+// save writes the page, the JSON that it is made from, and the plots.
 func (p *page) save(out string) error {
 	text, err := json.MarshalIndent(p, "", " ")
 	if err != nil {
 		return fmt.Errorf("write the results: %w", err)
 	}
-	var md strings.Builder
-	p.write(&md)
-	md.WriteString(notes)
-	err = errors.Join(
-		os.WriteFile(jsonPath(out), append(text, '\n'), 0o644),
-		os.WriteFile(out, []byte(md.String()), 0o644),
-	)
-	if points := p.points(); len(points) > 1 {
-		err = errors.Join(err, os.WriteFile(filepath.Join(filepath.Dir(out), plotName), []byte(plot(points)), 0o644))
-	}
-	if err != nil {
-		return fmt.Errorf("write the page: %w", err)
+	files := p.plots()
+	files[filepath.Base(jsonPath(out))] = string(text) + "\n"
+	files[filepath.Base(out)] = p.markdown()
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(filepath.Dir(out), name), []byte(content), 0o644); err != nil {
+			return fmt.Errorf("write the page: %w", err)
+		}
 	}
 	return nil
 }
 
-func (p *page) write(w io.Writer) {
-	fmt.Fprintf(w, "# Benchmarks\n\nWritten by `make bench` from [benchmarks.json](benchmarks.json). Do not edit: run it again.\n\n")
-	p.writePlaces(w)
-	fmt.Fprint(w, `- The machine is shared and its load is said with each figure: what counts are ratios of neighbouring runs and CPU times
-- Each ratio is ours ÷ the other's of neighbouring runs (AB BA AB …): median (lowest to highest). Times are medians.
-  CPU is user + system time of a program and its children
-- One benchmark alone: `+"`go run ./internal/bench -only B1 -out docs/benchmarks.md`"+`; the rest of the page stays. All: `+"`make bench`"+`
-
-`)
-	p.writeGoals(w)
-	for _, t := range tables {
-		t.write(w, p.Entries)
+// plots are the pictures for which there are figures, by file name.
+func (p *page) plots() map[string]string {
+	all := map[string]string{
+		goalsPlot: plotGoals(p.Entries), timesPlot: plotTimes(p.Entries), growthPlot: plotGrowth(p.points()),
 	}
-}
-
-// writePlaces writes on which machine and with which programs which figures were made.
-func (p *page) writePlaces(w io.Writer) {
-	places, names := []string{}, map[string][]string{}
-	for _, e := range p.Entries {
-		place := e.Machine + "; " + e.Programs
-		if names[place] == nil {
-			places = append(places, place)
-		}
-		names[place] = append(names[place], e.Name)
-	}
-	for _, place := range places {
-		fmt.Fprintf(w, "- %s: %s\n", strings.Join(names[place], ", "), place)
-	}
-}
-
-// writeGoals writes what was aimed at and what was reached, misses with their reasons.
-func (p *page) writeGoals(w io.Writer) {
-	if !slices.ContainsFunc(p.Entries, func(e entry) bool { return len(e.Goals) > 0 }) {
-		return
-	}
-	fmt.Fprint(w, "## Goals\n\n| # | what | goal | measured | | why it is missed |\n|---|---|---|---|---|---|\n")
-	for _, t := range tables {
-		for _, e := range p.Entries {
-			if e.Table != t.key {
-				continue
-			}
-			for _, g := range e.Goals {
-				verdict, why := "met", ""
-				if g.Missed {
-					verdict, why = "**missed**", misses[e.Name+" "+g.What]
-				}
-				fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s |\n", e.Name, g.What, g.Want, g.Got, verdict, why)
-			}
-		}
-	}
-	fmt.Fprintln(w)
+	maps.DeleteFunc(all, func(_, plot string) bool { return plot == "" })
+	return all
 }

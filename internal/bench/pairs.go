@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"fmt"
@@ -26,27 +26,33 @@ func (p pairs) ratios(of func(sample) time.Duration) []float64 {
 }
 
 // ratio writes the median and the range of the ratios.
-func (p pairs) ratio(of func(sample) time.Duration) string {
-	all := p.ratios(of)
-	return fmt.Sprintf("**%.2f** (%.2f to %.2f)", median(all), slices.Min(all), slices.Max(all))
-}
+func (p pairs) ratio(of func(sample) time.Duration) string { return spread(p.ratios(of), "%.2f") }
 
-// atMost judges a ratio by a goal; 0 is none.
-func (p pairs) atMost(g float64, of func(sample) time.Duration) string {
-	switch {
-	case g == 0:
-		return "–"
-	case median(p.ratios(of)) > g:
-		return fmt.Sprintf("≤ %.2f: missed", g)
-	default:
-		return fmt.Sprintf("≤ %.2f", g)
+// speeds are how many times as fast ours is.
+func (p pairs) speeds() []float64 {
+	all := p.ratios(wall)
+	for i := range all {
+		all[i] = 1 / all[i]
 	}
+	return all
 }
 
-// goal is the same as one line of the table of goals.
-func (p pairs) goal(what string, g float64, of func(sample) time.Duration) goal {
-	got := median(p.ratios(of))
-	return goal{What: what, Want: fmt.Sprintf("≤ %.2f", g), Got: fmt.Sprintf("%.2f", got), Missed: got > g}
+// goal judges the ratio.
+func (p pairs) goal(what string, limit float64, of func(sample) time.Duration) goal {
+	return goal{What: what, Limit: limit, Got: median(p.ratios(of))}
+}
+
+// atMost is the same in the cell of a table; 0 is no goal.
+func (p pairs) atMost(limit float64, of func(sample) time.Duration) string {
+	if limit == 0 {
+		return "–"
+	}
+	return p.goal("", limit, of).verdict()
+}
+
+// spread writes the median and the range.
+func spread(all []float64, form string) string {
+	return fmt.Sprintf("**"+form+"** ("+form+" to "+form+")", median(all), slices.Min(all), slices.Max(all))
 }
 
 func seconds(samples []sample, of func(sample) time.Duration) string {

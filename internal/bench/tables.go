@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 type table struct {
 	key, title, intro string
 	columns           []string
-	after             string // Markdown under the rows
+	plot, shows       string // under the rows: name, and what it shows
 }
 
 // The tables in the order of the page.
@@ -24,9 +24,22 @@ cache and all cached hashes must be equal, or the benchmark fails.`,
 		columns: strings.Split("#|work|Swift wall|ours wall|ratio|goal|Swift CPU|ours CPU|ratio|goal", "|"),
 	},
 	{
+		key: "own", title: "The same pass, with our own servers",
+		intro: `B1's tree and pass; all nodes run ` + "`understudy serve`" + ` for ours, and Swift's object servers for Swift. Whenever the servers change, one
+pass that does not count warms them up. Our nodes compare many partitions with one request; with ` + "`native_lane = no`" + ` they
+ask for each with REPLICATE, as they ask Swift's. All must end with the same counters and cached hashes.`,
+		columns: strings.Split("#|program|the peers' servers|runs|partitions a second|times Swift's|goal|wall|CPU", "|"),
+	},
+	{
+		key: "calls", title: "System calls",
+		intro: `B1's pass under ` + "`strace -c -f`" + `, both programs in turn: the calls of the pass, and those of starting and stopping
+(` + "`--devices=none`" + `), which are taken off. Being watched makes both slow; what is counted hardly varies.`,
+		columns: strings.Split("#|program|runs|calls in the pass|in start and stop|calls a partition|the most frequent, a partition", "|"),
+	},
+	{
 		key: "bytes", title: "Moving bytes",
-		intro: `One node of four, one device each, pushes to the others' own Swift servers. Before every run the same tree is put in place;
-after it, every program must have brought the same files, byte for byte, to the same nodes. Ours uses ssync here.`,
+		intro: `One node of four, one device each, pushes to the others, which run Swift's own servers unless the row says otherwise. Before every
+run the same tree is put in place; after it, every program must have brought the same files, byte for byte, to the same nodes. Ours uses ssync here.`,
 		columns: strings.Split("#|work|against|theirs wall|ours wall|ratio|goal|theirs CPU|ours CPU|ratio", "|"),
 	},
 	{
@@ -45,7 +58,7 @@ answers every REPLICATE at once with the same pickle, on the same two cores: its
 Memory is the process's high water mark (VmHWM); the rings are part of it. A partition costs what the whole pass took, start and stop
 included, divided by their number.`,
 		columns: strings.Split("#|disks × partitions|partitions|runs|first request|pass, wall|wall a partition|CPU a partition (system)|peak memory|threads at most", "|"),
-		after:   "![memory and CPU time by partitions](" + plotName + ")\n",
+		plot:    growthPlot, shows: "memory and CPU time by partitions",
 	},
 	{
 		key: "hang", title: "One disk of sixty hangs",
@@ -91,7 +104,4 @@ func (t table) write(w io.Writer, entries []entry) {
 		fmt.Fprintf(w, "%s: %s, load %s, `%s`  \n", e.Name, e.Measured, e.Load, e.Command)
 	}
 	fmt.Fprintln(w)
-	if t.after != "" {
-		fmt.Fprintln(w, t.after)
-	}
 }

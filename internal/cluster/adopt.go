@@ -19,7 +19,7 @@ func Adopt(base string, nodes int, replicator map[string]string) (*Cluster, erro
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{spec: Spec{Base: base, Nodes: nodes, Devices: 1, Replicator: replicator}, net: net}
+	c := &Cluster{spec: Spec{Base: base, Nodes: nodes, Devices: 1, Replicator: replicator}, net: net, serving: StockServer}
 	if err := c.layOut(); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
@@ -55,7 +55,7 @@ func (s *Service) start(ctx context.Context) error {
 	waits := map[string]*Forked{}
 	for _, n := range c.Nodes {
 		out := c.path(fmt.Sprintf("run/object-server-%d.out", n.Number))
-		p, err := s.forker.Start(c.Etc(), "", out, "/usr/bin/swift-object-server", n.ConfPath())
+		p, err := s.forker.Start(c.Etc(), "", out, c.serving.argv(n.ConfPath())...)
 		if err != nil {
 			return err
 		}

@@ -59,6 +59,7 @@ type Cluster struct {
 	net      *network
 	keeper   *keeper
 	borrowed bool // the network belongs to another cluster
+	serving  Server
 	mu       sync.Mutex
 	live     []*process
 }
@@ -72,7 +73,7 @@ func New(ctx context.Context, spec Spec) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{spec: spec, net: net}
+	c := &Cluster{spec: spec, net: net, serving: StockServer}
 	if err := c.layOut(); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
@@ -85,7 +86,7 @@ func New(ctx context.Context, spec Spec) (*Cluster, error) {
 // Copy makes a second cluster with the same addresses, rings and bytes in a
 // folder of its own. Only one of the two may run at a time.
 func (c *Cluster) Copy(ctx context.Context) (*Cluster, error) {
-	twin := &Cluster{spec: c.spec, net: c.net, borrowed: true}
+	twin := &Cluster{spec: c.spec, net: c.net, borrowed: true, serving: c.serving}
 	if err := twin.layOut(); err != nil {
 		return nil, errors.Join(err, twin.Close())
 	}

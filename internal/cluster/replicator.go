@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -34,16 +35,20 @@ type Run struct {
 // Once runs one pass on a node with Swift's command line. An exit status other
 // than zero is in the Run, not an error.
 func (n *Node) Once(ctx context.Context, p Program, args ...string) (*Run, error) {
-	return n.run(ctx, p, append([]string{n.ConfPath(), "--once"}, args...)...)
+	return n.OnceUnder(ctx, nil, p, args...)
 }
 
-func (n *Node) run(ctx context.Context, p Program, args ...string) (*Run, error) {
+// OnceUnder is Once by way of another program, as strace or perf: its words come
+// before the replicator's. The times of the Run include it.
+func (n *Node) OnceUnder(ctx context.Context, under []string, p Program, args ...string) (*Run, error) {
+	argv := append(slices.Clone(under), p.Path, n.ConfPath(), "--once")
+	argv = append(argv, args...)
 	before, err := n.Log.Lines("object-replicator")
 	if err != nil {
 		return nil, err
 	}
 	var out bytes.Buffer
-	cmd := n.cluster.command(ctx, p.Path, args...)
+	cmd := n.cluster.command(ctx, argv[0], argv[1:]...)
 	cmd.Stdout, cmd.Stderr = &out, &out
 	start := time.Now()
 	err = cmd.Run()
