@@ -13,7 +13,7 @@ import (
 // Deps is everything the actors use of the world. Nothing else in this package
 // reads a clock, draws a random number, opens a file, dials a peer, starts a
 // process or starts a goroutine, so that the whole engine also runs in virtual
-// time. All fields but the last are required.
+// time. All fields but Lane and the last are required.
 type Deps struct {
 	Clock     Clock
 	Rand      Rand
@@ -22,6 +22,7 @@ type Deps struct {
 	Store     Store
 	Peers     Peers
 	Transport Transport
+	Lane      Lane                        // nil: every partition is asked for alone
 	Silent    func() []messages.PeerState // the peers that do not answer; does not block
 	Recon     Recon
 	Cursors   Cursors
@@ -73,6 +74,10 @@ type Store interface {
 	// Hashes returns the suffix hashes of a partition after cleaning it. It checks
 	// the device first. *messages.NotDirectoryError when the partition is a file.
 	Hashes(ctx context.Context, p messages.Partition, o messages.HashOptions) (messages.HashReport, error)
+	// Digests is Hashes for many partitions of a device, told as digests: each is
+	// called after every one, with its place in asks, until it returns false. The error
+	// is one of the device.
+	Digests(ctx context.Context, device string, asks []messages.DigestAsk, each func(i int, r messages.DigestReport) bool) error
 	// Hold takes a handoff partition for a revert job: it locks it against incoming
 	// ssync and lists it. It checks the device first. ErrPartitionLocked when
 	// somebody else holds it; *messages.NotDirectoryError when it is a file.
@@ -102,6 +107,19 @@ type Peers interface {
 	// Hashes returns a peer's suffix hashes of a partition: *messages.StatusError
 	// for an answer other than 200, *messages.PeerError for no usable answer.
 	Hashes(ctx context.Context, node messages.Node, policy int, part uint32) (messages.Hashes, error)
+}
+
+// Lane compares many partitions at once with peers that run this program, too.
+type Lane interface {
+	// Any tells whether some peer is known to take surveys. It does not block.
+	Any() bool
+	// Ours tells whether a node does, and nothing speaks against asking it now. It does
+	// not block.
+	Ours(node messages.Node) bool
+	// Survey asks nodes whether they have partitions as this node has them and returns
+	// one answer for each ask: Unknown where a peer has not told. It blocks for a
+	// bounded time.
+	Survey(ctx context.Context, asks []messages.SurveyAsk) []messages.SurveyAnswer
 }
 
 // Transport moves suffixes to a peer. Sync reports an ordinary failure in the

@@ -6,7 +6,6 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/rs/zerolog"
 
-	"understudy/internal/plan"
 	"understudy/messages"
 )
 
@@ -31,7 +30,7 @@ type Device struct {
 	disk  messages.Disk
 	state actor.Behavior
 
-	lister, prober, keeper errand // each has at most one call out
+	lister, prober, keeper, surveyor errand // each has at most one call out
 
 	wake     alarm // ends a rest
 	probing  alarm // asks for the next probe
@@ -69,7 +68,8 @@ func deviceProps(e *engine, name string, view *messages.View, wiring messages.Wi
 			cycle:    e.deps.Rand.IntN(10),
 			settling: map[job]time.Time{}, phase: messages.StateResting, unloaded: !e.opts.Once,
 		}
-		d.live, d.queue, d.handoffs = map[string]*flight{}, plan.NewBacklog(0), plan.NewBacklog(0)
+		d.live = map[string]*flight{}
+		d.empty(0)
 		d.adopt(e)
 		d.state.Become(d.resting)
 		return d
@@ -83,6 +83,7 @@ func (d *Device) adopt(e *engine) {
 	d.lister.deps, d.lister.timeout, d.lister.grace = e.deps, e.opts.CallTimeout, callGrace
 	d.prober.deps, d.prober.timeout = e.deps, e.opts.ProbeTimeout
 	d.keeper.deps, d.keeper.timeout, d.keeper.grace = e.deps, cursorTimeout, callGrace
+	d.surveyor.deps, d.surveyor.timeout, d.surveyor.grace = e.deps, e.opts.CallTimeout, callGrace
 }
 
 // Receive implements actor.Actor: what is the same in every state, then the state.
@@ -121,7 +122,7 @@ func (d *Device) Receive(c actor.Context) {
 // end stops every timer, too. The guard calls it when the actor stops.
 func (d *Device) end() {
 	d.life.end()
-	for _, e := range []*errand{&d.lister, &d.prober, &d.keeper} {
+	for _, e := range []*errand{&d.lister, &d.prober, &d.keeper, &d.surveyor} {
 		e.drop()
 	}
 	d.wake.stop()
@@ -138,6 +139,8 @@ func (d *Device) answered(c actor.Context, a *answer) {
 		d.probed(c, a)
 	case d.keeper.back(a):
 		d.kept(c, a)
+	case d.surveyor.back(a):
+		d.surveyed(c, a)
 	}
 }
 
@@ -151,6 +154,9 @@ func (d *Device) waited(c actor.Context, o *overdue) {
 	case d.keeper.late(o):
 		d.log.Error().Msg("cursor: " + errStuck.Error())
 		d.unloadedNow(c) // the pass does not wait for it
+	case d.surveyor.late(o):
+		d.giveUpSurvey(c)
+		d.leave(c, messages.StateStalled, "survey: "+errStuck.Error())
 	}
 }
 
@@ -195,11 +201,14 @@ func (d *Device) held() int {
 			n++
 		}
 	}
+	if d.batch != nil && !d.batch.over {
+		n++
+	}
 	return n
 }
 
 // stuck is how many calls on this device have not returned in time. Each keeps a
-// thread; there is one for each slot at most, the listing and the probe.
+// thread; there is one for each slot at most, the listing, the probe and a survey.
 func (d *Device) stuck() int {
 	n := 0
 	for _, r := range d.live {
@@ -210,7 +219,7 @@ func (d *Device) stuck() int {
 	if d.phase != messages.StateStalled {
 		return n
 	}
-	for _, e := range []*errand{&d.lister, &d.prober} {
+	for _, e := range []*errand{&d.lister, &d.prober, &d.surveyor} {
 		if e.out {
 			n++
 		}

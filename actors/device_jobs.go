@@ -41,7 +41,11 @@ func (d *Device) ready() int {
 	if d.e.opts.HandoffsFirst && (d.phase == messages.StateListing || d.reverting()) {
 		return d.handoffs.Len()
 	}
-	return d.waiting()
+	n := d.handoffs.Len() + d.singles.Len()
+	if d.batch == nil {
+		n += d.queue.Len() // else a survey tells which of them need a job
+	}
+	return n
 }
 
 // reverting tells whether a handoff waits or is in flight.
@@ -60,7 +64,7 @@ func (d *Device) reverting() bool {
 // handoffsFirst cuts the pass when it comes to the primaries and handoffs are left.
 // Swift: obj/replicator.py replicate.
 func (d *Device) handoffsFirst() {
-	if d.e.opts.HandoffsFirst && d.phase == messages.StateRunning && d.queue.Len() > 0 && !d.reverting() && d.remain > 0 {
+	if d.e.opts.HandoffsFirst && d.phase == messages.StateRunning && d.queue.Len()+d.singles.Len() > 0 && !d.reverting() && d.remain > 0 {
 		inSwiftsWords(d.log.Warn()).Msg("Handoffs first mode still has handoffs remaining.  Aborting current replication pass.")
 		d.cut = "handoffs remain"
 		d.drop()
@@ -70,6 +74,8 @@ func (d *Device) handoffsFirst() {
 func (d *Device) drop() {
 	d.queue.Drop()
 	d.handoffs.Drop()
+	d.singles.Drop()
+	clear(d.looked)
 }
 
 func (d *Device) askSlots(c actor.Context, n int) {
@@ -91,13 +97,20 @@ func (d *Device) granted(c actor.Context) {
 	d.pump(c)
 }
 
-// launch starts the next job. Roles are taken from the newest rings, so that a
+// launch starts the next job or survey. Roles are taken from the newest rings, so that a
 // ring change needs no new listing.
 func (d *Device) launch(c actor.Context) bool {
 	for d.ready() > 0 {
 		from := d.queue
-		if d.handoffs.Len() > 0 {
+		switch {
+		case d.handoffs.Len() > 0:
 			from = d.handoffs
+		case d.singles.Len() > 0:
+			from = d.singles
+		case d.survey(c):
+			return true
+		case d.singles.Len() > 0: // there was nothing to survey
+			from = d.singles
 		}
 		w, _ := from.Next()
 		role, ring, ok := d.role(job{w.Policy, w.Number})
@@ -116,10 +129,13 @@ func (d *Device) start(c actor.Context, w plan.Waiting, role plan.Role, ring mes
 	pid := c.SpawnPrefix(d.kid, "p"+strconv.FormatUint(uint64(w.Number), 10)+"-")
 	d.live[pid.Id] = &flight{pid: pid, job: j, place: w.Place, kind: role.Kind, peers: role.Peers}
 	since, proven := d.settling[j]
+	hashed, looked := d.looked[j]
+	delete(d.looked, j)
 	c.Send(pid, &messages.StartJob{
 		Kind: role.Kind, Region: role.Local.Region, Peers: role.Peers, Ring: ring,
 		Partition: messages.Partition{Device: d.name, Policy: int(w.Policy), Number: w.Number},
-		List:      plan.ListsDir(w.Number, d.cycle),
+		List:      !looked && plan.ListsDir(w.Number, d.cycle),
+		Hashed:    hashed,
 		Settled:   proven && d.e.deps.Clock.Now().Sub(since) >= d.e.opts.HandoffSettle,
 	})
 }
@@ -171,11 +187,16 @@ func (d *Device) partitionGone(c actor.Context, who *actor.PID) {
 // report gives a job's numbers to the recorder and its slot to the budget.
 func (d *Device) report(c actor.Context, r *flight, o messages.Outcome) {
 	r.reported = true
-	d.settle(r.job, o)
+	d.account(c, r.job, o)
+	c.Request(d.wiring.Budget, &messages.ReturnSlots{N: 1})
+}
+
+// account counts one partition that has been looked at.
+func (d *Device) account(c actor.Context, j job, o messages.Outcome) {
+	d.settle(j, o)
 	d.cursor.Done++
 	d.cursor.Stats.Add(messages.Stats{Counts: o.Counts, FailureNodes: o.Failures})
 	d.tell(c, &messages.JobDone{Device: d.name, Outcome: o})
-	c.Request(d.wiring.Budget, &messages.ReturnSlots{N: 1})
 }
 
 // settle keeps account of handoffs: how many are left, and since when those are

@@ -193,9 +193,9 @@ func (d *Device) ringsChanged(c actor.Context, m *messages.RingsChanged) {
 	if !d.e.opts.HandoffsFirst {
 		return
 	}
-	queue, handoffs := d.queue, d.handoffs
-	d.queue, d.handoffs = plan.NewBacklog(plan.Order(d.cursor.Seed)), plan.NewBacklog(plan.Order(d.cursor.Seed))
-	for _, b := range []*plan.Backlog{queue, handoffs} {
+	queue, handoffs, singles := d.queue, d.handoffs, d.singles
+	d.empty(plan.Order(d.cursor.Seed))
+	for _, b := range []*plan.Backlog{queue, handoffs, singles} {
 		for w, ok := b.Next(); ok; w, ok = b.Next() {
 			d.enqueue(job{w.Policy, w.Number})
 		}

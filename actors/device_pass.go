@@ -20,6 +20,9 @@ type pass struct {
 
 	queue    *plan.Backlog      // partitions that wait
 	handoffs *plan.Backlog      // with handoffs_first: those that go first
+	singles  *plan.Backlog      // those that were surveyed, or cannot be, and have to have a job
+	looked   map[job]int        // of singles: suffixes that a survey has hashed
+	batch    *batch             // what is being surveyed, or nil
 	live     map[string]*flight // by PID, until its report or its end
 	asked    int                // slots asked for and not yet granted
 	remain   int                // handoff partitions that are still there
@@ -60,10 +63,16 @@ func (d *Device) begin(c actor.Context) {
 	d.cycle = d.cursor.Cycle
 	d.open, d.sought, d.cut, d.broken, d.interrupted = true, false, "", false, false
 	d.remain, d.ills, d.cursor.Jobs = 0, 0, d.cursor.Done
-	d.queue, d.handoffs = plan.NewBacklog(plan.Order(d.cursor.Seed)), plan.NewBacklog(plan.Order(d.cursor.Seed))
+	d.empty(plan.Order(d.cursor.Seed))
 	d.become(c, messages.StateListing, d.listing)
 	d.tell(c, &messages.PassStarted{Device: d.name, At: d.cursor.Begun, Before: copyOf(d.cursor.Stats), Done: d.cursor.Done})
 	d.probe(c)
+}
+
+// empty makes new backlogs.
+func (d *Device) empty(o plan.Order) {
+	d.queue, d.handoffs, d.singles = plan.NewBacklog(o), plan.NewBacklog(o), plan.NewBacklog(o)
+	d.looked = map[job]int{}
 }
 
 // copyOf makes a copy that shares no map.
@@ -111,7 +120,7 @@ func (d *Device) nap(c actor.Context) {
 }
 
 // waiting is how many partitions wait for their job.
-func (d *Device) waiting() int { return d.queue.Len() + d.handoffs.Len() }
+func (d *Device) waiting() int { return d.queue.Len() + d.handoffs.Len() + d.singles.Len() }
 
 // reached is the place in the order below which every partition has been looked at.
 // A job that is stuck counts as looked at: a pass that is gone on with must not
@@ -120,7 +129,10 @@ func (d *Device) reached() uint64 {
 	if d.phase == messages.StateListing || !d.sought || d.cut != "" {
 		return d.cursor.Reached // who knows what else there is
 	}
-	low := min(d.queue.First(), d.handoffs.First())
+	low := min(d.queue.First(), d.handoffs.First(), d.singles.First())
+	if d.batch != nil && !d.batch.over {
+		low = min(low, d.batch.first)
+	}
 	for _, f := range d.live {
 		if !f.reported {
 			low = min(low, uint64(f.place))

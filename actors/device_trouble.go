@@ -51,6 +51,7 @@ func (d *Device) leave(c actor.Context, state, why string) {
 
 // writeOff gives up all jobs in flight: who knows which of them hang.
 func (d *Device) writeOff(c actor.Context) {
+	d.giveUpSurvey(c)
 	for _, f := range d.live {
 		if !f.reported {
 			c.Send(f.pid, &messages.GiveUp{Why: d.why})
@@ -177,7 +178,7 @@ func (d *Device) back(c actor.Context) {
 	if d.e.opts.Once {
 		return
 	}
-	if d.open || d.lister.out || len(d.live) > 0 {
+	if d.open || d.lister.out || d.surveyor.out || len(d.live) > 0 {
 		d.nextProbe(c)
 		return
 	}

@@ -69,5 +69,12 @@ const callGrace = 10 * time.Second
 // cursorInterval is how often a device at work notes where it stands.
 const cursorInterval = 15 * time.Second
 
+// A survey is about so many partitions at most. Their digests are made for so long;
+// what is left over then has its own job.
+const (
+	surveyMost  = 1024
+	surveyLocal = 5 * time.Second
+)
+
 // cursorTimeout bounds one look at a cursor.
 const cursorTimeout = 10 * time.Second

@@ -111,6 +111,7 @@ func (p *Partition) hashing(c actor.Context, a *answer) {
 	}
 	p.attempted()
 	r := a.value.(messages.HashReport)
+	r.Hashed += p.job.Hashed
 	p.update.Hashed(r)
 	p.ill = r.Ill
 	p.deps.Metrics.Count("suffix.hashes", r.Hashed)

@@ -310,6 +310,21 @@ func (w *world) Hashes(ctx context.Context, p messages.Partition, o messages.Has
 	return w.hashes(ctx, p, o)
 }
 
+// Digests are those of the hashes: no partition has others.
+func (w *world) Digests(ctx context.Context, device string, asks []messages.DigestAsk, each func(int, messages.DigestReport) bool) error {
+	for i, a := range asks {
+		if !each(i, w.digest(ctx, device, a)) {
+			break
+		}
+	}
+	return ctx.Err()
+}
+
+func (w *world) digest(ctx context.Context, device string, a messages.DigestAsk) messages.DigestReport {
+	r, err := w.Hashes(ctx, messages.Partition{Device: device, Policy: a.Policy, Number: a.Number}, messages.HashOptions{List: a.List})
+	return messages.DigestReport{Digest: digestOf(r.Hashes), Suffixes: len(r.Hashes), Hashed: r.Hashed, Err: err}
+}
+
 func (w *world) Sync(ctx context.Context, job messages.SyncJob) (messages.SyncResult, error) {
 	defer w.enter()()
 	w.event("sync %s %s %s", job.Partition, job.Node.Device, strings.Join(job.Suffixes, ","))

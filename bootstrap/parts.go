@@ -19,6 +19,7 @@ import (
 	"understudy/internal/swift/policy"
 	"understudy/internal/swift/ring"
 	"understudy/internal/transport/breaker"
+	"understudy/internal/transport/native"
 	"understudy/internal/transport/replicate"
 	"understudy/internal/transport/rsync"
 	"understudy/internal/transport/ssync"
@@ -32,12 +33,18 @@ type parts struct {
 	view      *messages.View // the rings at first sight
 	placement *Placement
 	peers     *replicate.Client
+	lane      *native.Lane // nil: native_lane = no
 	closers   []func()
 }
 
 // retire makes parts that others have taken the place of let go of what they keep
 // for later. Jobs that still use them go on.
-func (p *parts) retire() { p.peers.Close() }
+func (p *parts) retire() {
+	p.peers.Close()
+	if p.lane != nil {
+		p.lane.Close()
+	}
+}
 
 func (p *parts) close() {
 	for _, f := range p.closers {
@@ -65,13 +72,16 @@ func (e *Engine) assemble(cfg *config.Config, before *parts) (*parts, error) {
 		return nil, err
 	}
 	disks := newStore(cfg, e.log)
-	p.peers = replicate.New(replicate.Config{
-		ConnTimeout: cfg.ConnTimeout, HTTPTimeout: cfg.HTTPTimeout,
-		UserAgent: "object-replicator " + strconv.Itoa(os.Getpid()),
-	})
+	silent := breaker.New(breaker.Config{Clock: wallClock{}, Rand: globalRand{}, Log: e.log})
+	questions := replicate.Config{ConnTimeout: cfg.ConnTimeout, HTTPTimeout: cfg.HTTPTimeout, UserAgent: "object-replicator " + strconv.Itoa(os.Getpid())}
+	if cfg.NativeLane {
+		p.lane = newLane(cfg, questions.UserAgent, silent, e.log)
+		p.closers = append(p.closers, p.lane.Close)
+		questions.Heard = p.lane.Heard
+	}
+	p.peers = replicate.New(questions)
 	// A thread that hangs keeps the process and its files: locks must not wait for it.
 	p.closers = append(p.closers, p.peers.Close, func() { disks.ReleaseLocks() })
-	silent := breaker.New(breaker.Config{Clock: wallClock{}, Rand: globalRand{}, Log: e.log})
 	transport, err := p.transport(cfg, disks, e.log)
 	if err != nil {
 		p.close()
@@ -83,6 +93,7 @@ func (e *Engine) assemble(cfg *config.Config, before *parts) (*parts, error) {
 		Transport: silent.Transport(transport, lane(cfg)), Silent: silent.States,
 		Recon: recon.New(cfg.ReconCachePath), Cursors: cursorsIn(cfg), Metrics: p.metrics(cfg, e.log), Log: e.log,
 	}
+	p.guard()
 	p.opts = e.options(cfg, p.view, ips)
 	return p, nil
 }
@@ -168,8 +179,9 @@ func (d localDisks) Hold(ctx context.Context, p messages.Partition) (actors.Hold
 func (p *parts) transport(cfg *config.Config, disks *store.Store, log zerolog.Logger) (actors.Transport, error) {
 	if cfg.SyncMethod == "ssync" {
 		paths := hashpath.Hasher{Prefix: cfg.Swift.HashPrefix, Suffix: cfg.Swift.HashSuffix}
+		ours, dial := p.streams(log)
 		return ssync.New(ssync.Config{
-			ConnTimeout: cfg.ConnTimeout, NodeTimeout: cfg.NodeTimeout, HTTPTimeout: cfg.HTTPTimeout,
+			Ours: ours, Dial: dial, ConnTimeout: cfg.ConnTimeout, NodeTimeout: cfg.NodeTimeout, HTTPTimeout: cfg.HTTPTimeout,
 			LineLimit: cfg.NetworkChunkSize, Log: log,
 			Open: func(ctx context.Context, job messages.SyncJob) (ssync.Objects, error) {
 				open := disks.OpenObjects
@@ -186,7 +198,7 @@ func (p *parts) transport(cfg *config.Config, disks *store.Store, log zerolog.Lo
 	}
 	t, err := rsync.New(rsync.Config{
 		Devices: cfg.Devices, Module: cfg.Rsync.Module, IOTimeout: cfg.Rsync.IOTimeout, BWLimit: cfg.Rsync.BWLimit,
-		Timeout: cfg.Rsync.Timeout, Compress: cfg.Rsync.Compress, LogTransfers: cfg.Rsync.LogTransfers,
+		ReclaimAge: cfg.DiskFile.ReclaimAge, Timeout: cfg.Rsync.Timeout, Compress: cfg.Rsync.Compress, LogTransfers: cfg.Rsync.LogTransfers,
 		ErrorLogLineLength: cfg.Rsync.ErrorLogLineLength, NamesAreProof: cfg.HandoffProof == "names",
 		Suffixes: disks.SuffixDirs, Peers: p.peers, Log: log,
 	})

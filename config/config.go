@@ -58,6 +58,7 @@ type Config struct {
 	HandoffProof      string // "names" or "size"
 	HandoffSettle     time.Duration
 	ReconCachePath    string
+	NativeLane        bool // compare many partitions at once with peers of ours, and let them
 
 	SyncMethod       string // "rsync" or "ssync"
 	Rsync            Rsync

@@ -163,6 +163,12 @@ var passOptions = []Option{
 		field: func(c *Config) any { return &c.HandoffSettle },
 	},
 	{
+		Name: "native_lane", Group: "Passes", Scope: Both, Kind: Bool, Default: "yes", Effect: Own,
+		Meaning: "Compare many partitions at once with peers that run Understudy, too, and let them do so here. Such peers then work together " +
+			"only with the same swift.conf and rings. Other peers are not concerned.",
+		field: func(c *Config) any { return &c.NativeLane },
+	},
+	{
 		Name: "recon_cache_path", Group: "Passes", Scope: Replicator, Kind: Path, Default: "/var/cache/swift",
 		Meaning: "Directory of object.recon.",
 		field:   func(c *Config) any { return &c.ReconCachePath },

@@ -8,6 +8,7 @@ type StartJob struct {
 	Peers     []Node // the other primaries, in ring order
 	Ring      Ring   // the snapshot that this job keeps to its end
 	List      bool   // update: look for suffixes that the cache does not know
+	Hashed    int    // update: suffixes that a survey has hashed for this job already
 	Settled   bool   // revert: an earlier pass has proven the handoff long enough ago
 }
 

@@ -66,8 +66,14 @@ var rules = []rule{
 	{
 		from:   "understudy/internal/store",
 		not:    []string{"understudy/...", "net/..."},
-		except: []string{"understudy/messages", "understudy/internal/swift/..."},
+		except: []string{"understudy/messages", "understudy/internal/native", "understudy/internal/swift/..."},
 		why:    "a disk knows no network and no actor",
+	},
+	{
+		from:   "understudy/internal/native",
+		not:    []string{"os/...", "net/...", "syscall", "io/...", "sync/...", "golang.org/x/sys/...", "understudy/..."},
+		except: []string{"understudy/messages", "understudy/internal/swift/hashes"},
+		why:    "a format does no I/O",
 	},
 	{
 		from:   "understudy/internal/transport/...",

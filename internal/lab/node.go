@@ -78,7 +78,9 @@ func (n *Node) start() error {
 	for i, p := range replicated {
 		policies[i] = messages.Policy{Index: p.Index, Name: p.Name}
 	}
-	peers := server.New(server.Config{Store: n.store, Policies: policies, Log: n.logs.Logger})
+	peers := server.New(server.Config{
+		Store: n.store, Policies: policies, Log: n.logs.Logger, Lane: bootstrap.ServerLane(n.Config, n.store),
+	})
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel, n.served = cancel, make(chan error, 1)
 	go func(l net.Listener) { n.served <- peers.Serve(ctx, l) }(n.listener)

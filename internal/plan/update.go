@@ -20,6 +20,7 @@ type Update struct {
 	synced   map[int]bool // remote regions that have received a copy in this job
 	counts   messages.Counts
 	hashes   messages.Hashes
+	suffixes int // how many there are
 	ranOut   bool
 	broken   bool
 }
@@ -37,7 +38,7 @@ func NewUpdate(region int, peers []messages.Node, handoffs func() []messages.Nod
 
 // Hashed takes the first look at the local suffixes.
 func (u *Update) Hashed(r messages.HashReport) {
-	u.hashes = r.Hashes
+	u.hashes, u.suffixes = r.Hashes, len(r.Hashes)
 	u.counts.SuffixHash += r.Hashed
 }
 
@@ -83,7 +84,9 @@ func (u *Update) Compare(remote messages.Hashes) []string {
 
 // Recalculated takes the fresh hashes of suffixes that differed. The node may
 // have pushed to us meanwhile, so the comparison is made again on them.
-func (u *Update) Recalculated(r messages.HashReport) { u.hashes = r.Hashes }
+func (u *Update) Recalculated(r messages.HashReport) {
+	u.hashes, u.suffixes = r.Hashes, len(r.Hashes)
+}
 
 // Matched notes a node that has nothing to receive.
 func (u *Update) Matched() { u.counts.HashMatch++ }
@@ -119,7 +122,7 @@ func (u *Update) Result() (messages.Counts, messages.FailureNodes) {
 	counts.Failure += len(failed.nodes)
 	counts.Success += u.targets.minus(failed)
 	if !u.ranOut && !u.broken {
-		counts.SuffixCount += len(u.hashes)
+		counts.SuffixCount += u.suffixes
 	}
 	if len(failed.nodes) == 0 {
 		return counts, nil
@@ -127,6 +130,18 @@ func (u *Update) Result() (messages.Counts, messages.FailureNodes) {
 	nodes := messages.FailureNodes{}
 	nodes.Count(failed.nodes...)
 	return counts, nodes
+}
+
+// InSync is the numbers of a job all of whose peers had nothing to receive. suffixes
+// are those of the partition, hashed those whose directories were read.
+func InSync(peers []messages.Node, suffixes, hashed int) messages.Counts {
+	u := NewUpdate(0, peers, nil, 0)
+	u.suffixes, u.counts.SuffixHash = suffixes, hashed
+	for _, ok := u.Next(); ok; _, ok = u.Next() {
+		u.Matched()
+	}
+	counts, _ := u.Result()
+	return counts
 }
 
 // nodeSet holds nodes apart by replication ip and device, as Swift's numbers do.

@@ -20,6 +20,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"understudy/internal/mux"
+	"understudy/internal/native"
 	"understudy/messages"
 )
 
@@ -47,6 +48,10 @@ type Config struct {
 	// NoReplication is replication_server = false: REPLICATE and SSYNC are answered
 	// with 405.
 	NoReplication bool
+	Ssync         Ssync   // what receives objects; not served without a Store
+	Foreign       Foreign // nil: 503 for policies that are not ours
+
+	Lane *Lane // takes surveys and offers to do so; nil: it does neither
 
 	Limits Limits
 }
@@ -61,6 +66,7 @@ type Limits struct {
 	Idle        time.Duration // between the requests of a connection; 60s
 	Answer      time.Duration // for a peer to take an answer; 60s
 	Drain       time.Duration // for requests at work when the server ends; 5s
+	Survey      time.Duration // to answer a survey with what has been done by then; 20s
 }
 
 func (l Limits) withDefaults() Limits {
@@ -72,10 +78,11 @@ func (l Limits) withDefaults() Limits {
 	number(&l.Idle, 60*time.Second)
 	number(&l.Answer, 60*time.Second)
 	number(&l.Drain, 5*time.Second)
+	number(&l.Survey, 20*time.Second)
 	return l
 }
 
-func number[T int | time.Duration](n *T, value T) {
+func number[T int | int64 | time.Duration](n *T, value T) {
 	if *n <= 0 {
 		*n = value
 	}
@@ -86,6 +93,8 @@ type Server struct {
 	cfg     Config
 	methods []string // served, in order
 	slots   slots
+
+	receiver *receiver // of SSYNC; nil: not served
 }
 
 // New makes a server. It does no I/O and starts nothing.
@@ -93,13 +102,20 @@ func New(cfg Config) *Server {
 	cfg.Limits = cfg.Limits.withDefaults()
 	s := &Server{cfg: cfg, slots: slots{limit: cfg.Limits.PerDevice}}
 	s.methods = []string{http.MethodOptions, methodReplicate}
+	if cfg.Ssync.Store != nil {
+		s.receiver = newReceiver(cfg.Ssync)
+		s.methods = append(s.methods, methodSsync)
+	}
 	for m := range cfg.Handlers {
 		s.methods = append(s.methods, m)
+	}
+	if cfg.Lane != nil {
+		s.methods = append(s.methods, native.Method)
 	}
 	slices.Sort(s.methods)
 	s.methods = slices.Compact(s.methods)
 	if cfg.NoReplication {
-		s.methods = slices.DeleteFunc(s.methods, func(m string) bool { return m == methodReplicate || m == methodSsync })
+		s.methods = slices.DeleteFunc(s.methods, func(m string) bool { return m == methodReplicate || m == methodSsync || m == native.Method })
 	}
 	return s
 }
@@ -128,16 +144,41 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case s.cfg.Handlers[r.Method] != nil:
 		s.cfg.Handlers[r.Method].ServeHTTP(w, r)
 		return
+	case (r.Method == methodSsync || r.Method == methodReplicate) && s.foreign(r):
+		s.cfg.Foreign.ServeHTTP(w, r)
+		return
+	case r.Method == methodSsync:
+		s.ssync(w, r, path)
+		return
 	case r.Method == http.MethodOptions:
+		s.offer(w)
 		w.Header().Set("Allow", strings.Join(s.methods, ", "))
 		w.Header().Set("Server", "object-server/"+s.cfg.Version)
 		a = answer{http.StatusOK, typeHTML, ""}
+	case r.Method == native.Method:
+		s.offer(w)
+		a = s.survey(workContext(r), w, r, path)
 	default:
+		s.offer(w)
 		a = s.replicate(workContext(r), r, path)
 	}
+	s.reply(w, r, a, started)
+}
+
+// foreign tells whether a request is about a policy that another serves.
+func (s *Server) foreign(r *http.Request) bool {
+	if s.cfg.Foreign == nil {
+		return false
+	}
+	_, ours := s.policy(r.Header.Get(policyHeader))
+	return !ours
+}
+
+// reply sends a whole answer.
+func (s *Server) reply(w http.ResponseWriter, r *http.Request, a answer, started time.Time) {
 	s.cfg.Log.Debug().Str("method", r.Method).Str("path", r.RequestURI).Str("peer", r.RemoteAddr).
 		Int("status", a.status).Dur("elapsed", time.Since(started)).Msg("request")
-	if r.ContentLength != 0 {
+	if r.ContentLength != 0 && r.Method != native.Method {
 		w.Header().Set("Connection", "close") // nobody reads the body
 	}
 	// No error: a writer without deadlines is not a peer's connection.

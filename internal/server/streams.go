@@ -16,6 +16,7 @@ type streamsKey struct{}
 func (s *Server) streams(h *http.Server, l net.Listener) *mux.Listener {
 	streams := mux.NewListener(l.Addr(), s.cfg.Limits.Connections, s.cfg.Log)
 	h.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		ctx = context.WithValue(ctx, connKey{}, c)
 		if mux.IsStream(c) {
 			return ctx
 		}

@@ -88,11 +88,12 @@ type File interface {
 
 // Info describes a file.
 type Info struct {
-	Mode    uint32 // st_mode: type and permissions
-	Size    int64
-	ModTime time.Time
-	Dev     uint64
-	Ino     uint64
+	Mode       uint32 // st_mode: type and permissions
+	Size       int64
+	ModTime    time.Time
+	ChangeTime time.Time
+	Dev        uint64
+	Ino        uint64
 }
 
 // IsDir, IsRegular and IsLink tell the type.

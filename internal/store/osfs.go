@@ -83,7 +83,7 @@ func (osFS) Stat(at Dir, name string, follow bool) (Info, error) {
 
 func info(st *unix.Stat_t) Info {
 	return Info{
-		Mode: st.Mode, Size: st.Size, ModTime: time.Unix(st.Mtim.Unix()),
+		Mode: st.Mode, Size: st.Size, ModTime: time.Unix(st.Mtim.Unix()), ChangeTime: time.Unix(st.Ctim.Unix()),
 		Dev: uint64(st.Dev), Ino: st.Ino, //nolint:unconvert // Dev is 32 bits wide on some platforms
 	}
 }

@@ -59,6 +59,8 @@ type Store struct {
 
 	mu    sync.Mutex
 	locks map[*Lock]struct{} // held now
+
+	digests digestCache
 }
 
 // New makes a Store. It touches no disk.
@@ -66,6 +68,7 @@ func New(o Options) *Store {
 	s := &Store{
 		root: o.Root, mountCheck: o.MountCheck, reclaimAge: o.ReclaimAge, lockTimeout: o.LockTimeout,
 		fs: o.FS, now: o.Now, rand: o.Rand, log: o.Log, locks: map[*Lock]struct{}{},
+		digests: newDigestCache(),
 	}
 	if s.fs == nil {
 		s.fs = OS()

@@ -48,11 +48,25 @@ func ParseRequest(line []byte) (method, path string, err error) {
 	return "", "", malformed("subrequest", line, "Invalid subrequest method "+string(m))
 }
 
-// ParseHeader reads a header of a subrequest: the name in lower case.
+// ParseHeader reads a header of a subrequest: the name in lower case, where Python
+// takes its bytes for the characters of latin-1.
+//
+// Unlike Swift: only white space of ASCII is cut off a value. Swift also cuts the
+// bytes 0x85 and 0xa0, with which letters of UTF-8 can end.
 func ParseHeader(line []byte) (name, value string, err error) {
 	n, v, ok := bytes.Cut(Strip(line), []byte{':'})
 	if !ok {
 		return "", "", malformed("header", line, "no colon")
 	}
-	return string(bytes.ToLower(Strip(n))), string(Strip(v)), nil
+	return lower(Strip(n)), string(Strip(v)), nil
+}
+
+func lower(name []byte) string {
+	b := bytes.Clone(name)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' || 0xc0 <= c && c <= 0xde && c != 0xd7 {
+			b[i] = c + 0x20
+		}
+	}
+	return string(b)
 }

@@ -26,6 +26,10 @@ type Config struct {
 	HTTPTimeout time.Duration // for the whole of the response, head and body
 	UserAgent   string        // Swift's is "object-replicator <pid>"
 	MaxBody     int64         // bytes of response body; 0 stands for hashes.MaxWire
+
+	// Heard is told of every exchange with a node what lane its answer has offered,
+	// empty for none, or why there was no answer. It must not block. It may be nil.
+	Heard func(node messages.Node, lane string, err error)
 }
 
 // Client exchanges REPLICATE requests. It is safe for concurrent use. Call Close
@@ -41,6 +45,9 @@ type Client struct {
 func New(cfg Config) *Client {
 	if cfg.MaxBody <= 0 {
 		cfg.MaxBody = hashes.MaxWire
+	}
+	if cfg.Heard == nil {
+		cfg.Heard = func(messages.Node, string, error) {}
 	}
 	return &Client{
 		cfg:    cfg,

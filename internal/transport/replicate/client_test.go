@@ -277,7 +277,7 @@ func TestWhy(t *testing.T) {
 	} {
 		c := New(Config{})
 		err := c.connTimeout(&net.OpError{Op: "dial", Err: errno})
-		if got := why(err); got != want {
+		if got := Why(err); got != want {
 			t.Errorf("%v: %q, want %q", errno, got, want)
 		}
 	}

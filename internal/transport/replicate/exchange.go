@@ -24,14 +24,15 @@ func (c *Client) exchange(ctx context.Context, node messages.Node, policy int, p
 		if conn == nil {
 			conn, err = c.dial(ctx, address, deadline)
 		}
-		var status int
+		var h head
 		if err == nil {
 			conn.out = c.appendRequest(conn.out[:0], node, policy, path)
-			status, body, err = c.serve(ctx, conn, deadline, body)
+			h, body, err = c.serve(ctx, conn, deadline, body)
 		}
 		switch {
 		case err == nil:
-			return status, body, nil
+			c.cfg.Heard(node, h.lane, nil)
+			return h.status, body, nil
 		case ctx.Err() != nil:
 			return 0, body, &messages.PeerError{Node: node, Err: ctx.Err()}
 		case pooled != nil && stale(conn, err):
@@ -41,7 +42,8 @@ func (c *Client) exchange(ctx context.Context, node messages.Node, policy int, p
 		if conn == nil {
 			quiet = silence.OfDial(err)
 		}
-		return 0, body, &messages.PeerError{Node: node, Why: why(err), Silence: quiet, Err: err}
+		c.cfg.Heard(node, "", err)
+		return 0, body, &messages.PeerError{Node: node, Why: Why(err), Silence: quiet, Err: err}
 	}
 }
 
@@ -57,7 +59,7 @@ func (c *Client) dial(ctx context.Context, address string, deadline time.Time) (
 
 // serve runs one exchange on a connection and then gives the connection back to
 // the pool or closes it.
-func (c *Client) serve(ctx context.Context, conn *conn, deadline time.Time, body []byte) (status int, _ []byte, err error) {
+func (c *Client) serve(ctx context.Context, conn *conn, deadline time.Time, body []byte) (h head, _ []byte, err error) {
 	stop := context.AfterFunc(ctx, conn.abort)
 	reusable := false
 	defer func() {
@@ -68,35 +70,34 @@ func (c *Client) serve(ctx context.Context, conn *conn, deadline time.Time, body
 		c.pool.put(conn)
 	}()
 	if err := conn.SetWriteDeadline(deadline); err != nil {
-		return 0, body, err
+		return h, body, err
 	}
 	if err := ctx.Err(); err != nil { // abort may have come before the deadline was set
-		return 0, body, err
+		return h, body, err
 	}
 	if _, err := conn.Write(conn.out); err != nil {
-		return 0, body, c.connTimeout(err)
+		return h, body, c.connTimeout(err)
 	}
 	if err := conn.SetReadDeadline(time.Now().Add(c.cfg.HTTPTimeout)); err != nil {
-		return 0, body, err
+		return h, body, err
 	}
 	if err := ctx.Err(); err != nil {
-		return 0, body, err
+		return h, body, err
 	}
 	if _, err := conn.r.Peek(1); err != nil {
-		return 0, body, c.httpTimeout(noAnswer(err))
+		return h, body, c.httpTimeout(noAnswer(err))
 	}
 	conn.answered = true
-	head, err := readHead(conn.r)
-	if err != nil {
-		return 0, body, c.httpTimeout(err)
+	if h, err = readHead(conn.r); err != nil {
+		return h, body, c.httpTimeout(err)
 	}
-	body, err = readBody(conn.r, head, body, c.cfg.MaxBody)
-	if err != nil && head.status == 200 {
-		return 0, body, c.httpTimeout(err)
+	body, err = readBody(conn.r, h, body, c.cfg.MaxBody)
+	if err != nil && h.status == 200 {
+		return h, body, c.httpTimeout(err)
 	}
 	// The status of an answer that is no success says enough without its body.
-	reusable = err == nil && head.keepAlive && conn.r.Buffered() == 0
-	return head.status, body, nil
+	reusable = err == nil && h.keepAlive && conn.r.Buffered() == 0
+	return h, body, nil
 }
 
 // errNoAnswer is a peer that closes the connection instead of answering.
@@ -155,9 +156,9 @@ func ranOut(err error) bool {
 	return errors.As(err, &ne) && ne.Timeout() && !errors.Is(err, syscall.ETIMEDOUT)
 }
 
-// why is Swift's short text for what went wrong, or empty where Swift has none.
+// Why is Swift's short text for what went wrong, or empty where Swift has none.
 // Swift: common/utils LogAdapter.exception.
-func why(err error) string {
+func Why(err error) string {
 	var timeout *timeoutError
 	if errors.As(err, &timeout) {
 		return timeout.why

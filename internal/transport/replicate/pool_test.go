@@ -109,7 +109,7 @@ func TestStaleConnections(t *testing.T) {
 	c = client(t, func(cfg *Config) { cfg.HTTPTimeout = 300 * time.Millisecond })
 	_, _ = c.Hashes(t.Context(), p.node, 0, 7)
 	_, err = c.Hashes(t.Context(), p.node, 0, 7)
-	if why(err) != "" || err == nil || p.conns.Load() != 1 {
+	if Why(err) != "" || err == nil || p.conns.Load() != 1 {
 		var pe *messages.PeerError
 		if !errors.As(err, &pe) || pe.Why != "Timeout (0.3s)" || p.conns.Load() != 1 {
 			t.Errorf("%d connections, %v; want one and a time-out", p.conns.Load(), err)

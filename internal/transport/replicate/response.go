@@ -13,6 +13,7 @@ import (
 const (
 	maxLine    = 8192 // bytes; also the size of a connection's buffer
 	maxHeaders = 128  // lines of one head, and of one trailer
+	maxOffer   = 80   // bytes of a lane's name
 )
 
 // head is what matters of a response's head.
@@ -20,7 +21,8 @@ type head struct {
 	status    int
 	length    int64 // of the body; -1 when it ends with the connection
 	chunked   bool
-	keepAlive bool // the connection is good for another exchange
+	keepAlive bool   // the connection is good for another exchange
+	lane      string // what X-Understudy-Lane offers
 }
 
 // badStatusLine is an answer that is not HTTP.
@@ -146,6 +148,8 @@ func (h *head) header(line []byte) error {
 			return fmt.Errorf("unknown transfer encoding %.80q", value)
 		}
 		h.chunked = true
+	case is(name, "x-understudy-lane"):
+		h.lane = string(value[:min(len(value), maxOffer)])
 	case is(name, "connection"):
 		for token := range bytes.SplitSeq(value, []byte{','}) {
 			if is(bytes.Trim(token, " \t"), "close") {

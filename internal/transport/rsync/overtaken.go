@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/rs/zerolog"
 
@@ -20,8 +19,8 @@ import (
 const maxListed = 500
 
 // overtaken tells which of the files that the peer has not are ended there by newer
-// ones, and need not be there any more: the peer has cleaned up between our push and
-// our proof. It asks the peer's daemon to list their directories.
+// ones or by their age, and need not be there any more: the peer has cleaned up between
+// our push and our proof. It asks the peer's daemon to list their directories.
 func (t *Transport) overtaken(ctx context.Context, log zerolog.Logger, argv, missing []string) ([]string, error) {
 	byDir := map[string][]string{} // suffix/hash → names
 	for _, file := range missing {
@@ -46,7 +45,7 @@ func (t *Transport) overtaken(ctx context.Context, log zerolog.Logger, argv, mis
 	var ended []string
 	for dir, names := range byDir {
 		for _, name := range names {
-			if endedBy(name, there[dir]) {
+			if t.ended(name, there[dir]) {
 				ended = append(ended, dir+name)
 			}
 		}
@@ -54,16 +53,24 @@ func (t *Transport) overtaken(ctx context.Context, log zerolog.Logger, argv, mis
 	return ended, nil
 }
 
-// endedBy tells whether files that stand beside a file end it: whether Swift's
-// cleanup would remove it because of them. A file's age ends nothing here.
+// ended tells whether a file would not last beside the files that the peer has, by the
+// rules of Swift's cleanup: a newer one there ends it, or it is a tombstone that is old
+// enough to be reclaimed and has nothing to bury there.
 // Swift: obj/diskfile.py cleanup_ondisk_files
-func endedBy(name string, others []string) bool {
-	if len(others) == 0 || slices.Contains(others, name) {
+func (t *Transport) ended(name string, there []string) bool {
+	if slices.Contains(there, name) {
 		return false
 	}
+	age := t.cfg.ReclaimAge
+	if age <= 0 {
+		age = 1<<63 - 1
+	}
 	var set diskfile.Set
-	set.Read(append([]string{name}, others...), time.Time{}, time.Duration(1<<63-1))
-	return slices.Contains(set.Remove, name)
+	set.Read(append([]string{name}, there...), t.cfg.Clock.Now(), age)
+	if info, err := diskfile.ParseName(name); err != nil || info.Ext == ".meta" && set.Data == nil && set.TS == nil {
+		return false // metadata whose data may still be on its way
+	}
+	return slices.Contains(set.Remove, name) || set.Reclaim == name && len(set.Remove) == 0
 }
 
 // listArgv lists directories, suffix/hash/, below the partition that a push goes to.

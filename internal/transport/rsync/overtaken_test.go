@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"understudy/internal/transport/conformance"
 	"understudy/messages"
@@ -27,6 +28,10 @@ func TestOvertakenIsProven(t *testing.T) {
 		{"older data", []string{"1700000001.00000.data"}, []string{"1700000000.00000.data"}, nil},
 		{"data without the metadata", []string{"1700000000.00000.data", "1700000001.00000.meta"}, []string{"1700000000.00000.data"}, []string{"1700000000.00000.data"}},
 		{"nothing", []string{"1700000000.00000.ts"}, nil, nil},
+		{"an old tombstone, reclaimed", []string{"1500000000.00000.ts"}, nil, []string{"1500000000.00000.ts"}},
+		{"an old tombstone with something to bury", []string{"1500000000.00000.ts"}, []string{"1400000000.00000.data"}, nil},
+		{"old metadata alone", []string{"1500000000.00000.meta"}, nil, nil},
+		{"old data", []string{"1500000000.00000.data"}, nil, nil},
 		{"a temporary file only", []string{"1700000000.00000.data"}, []string{".1700000001.00000.data.Ab3x9z"}, nil},
 		{"a name with a blank", []string{"1700000000.00000.data"}, []string{"1700000001.00000.data", "what is this"}, nil},
 	} {
@@ -34,6 +39,7 @@ func TestOvertakenIsProven(t *testing.T) {
 			o := conformance.Objects(1, 1)[0]
 			var r *rig
 			r = newRig(t, "", func(c *Config) {
+				c.ReclaimAge = time.Since(time.Unix(1600000000, 0))
 				c.Spawn = cleaner{Processes{}, func() {
 					r.there.empty(1, o.Dir)
 					for _, name := range test.theirs {

@@ -45,6 +45,9 @@ type Config struct {
 	// the sizes are compared, too.
 	NamesAreProof bool
 
+	// ReclaimAge is that of tombstones: a peer may drop what is older. 0: none.
+	ReclaimAge time.Duration
+
 	LogTransfers       bool // log rsync's lines about files it has sent
 	ErrorLogLineLength int  // characters of a "Killing" or "Bad rsync" line; 0 is all
 

@@ -42,7 +42,7 @@ func (s *session) sendBody(ctx context.Context, object *wire.Object) error {
 				return err
 			}
 			if err := s.conn.SetWriteDeadline(time.Now().Add(s.cfg.NodeTimeout)); err != nil {
-				return err
+				return s.writeError(err, what)
 			}
 			n, err := copyBlock(at, int(min(bodyBlock, end-at)))
 			at += int64(n)

@@ -44,7 +44,13 @@ type rig struct {
 
 func newRig(t *testing.T, options ...string) *rig {
 	t.Helper()
-	r := &rig{t: t, log: &logLines{}, server: startServer(t, options...)}
+	return rigTo(t, startServer(t, options...))
+}
+
+// rigTo is newRig with some object server. Changes are made to its Config.
+func rigTo(t *testing.T, to *server, changes ...func(*Config)) *rig {
+	t.Helper()
+	r := &rig{t: t, log: &logLines{}, server: to}
 	canon := &canonical{}
 	r.here = side{t, filepath.Join(t.TempDir(), "here"), "sda", canon}
 	r.there = side{t, r.server.root, "sdb", canon}
@@ -52,7 +58,7 @@ func newRig(t *testing.T, options ...string) *rig {
 	disks := store.New(store.Options{
 		Root: r.here.root, ReclaimAge: 100 * 365 * 24 * time.Hour, Log: zerolog.New(r.log),
 	})
-	r.Transport = mustNew(t, Config{
+	cfg := Config{
 		ConnTimeout: patience, NodeTimeout: patience, HTTPTimeout: patience, Log: zerolog.New(r.log),
 		Open: func(ctx context.Context, job messages.SyncJob) (Objects, error) {
 			o, err := disks.OpenObjects(ctx, job.Partition, paths)
@@ -64,7 +70,11 @@ func newRig(t *testing.T, options ...string) *rig {
 			}
 			return o, nil
 		},
-	})
+	}
+	for _, change := range changes {
+		change(&cfg)
+	}
+	r.Transport = mustNew(t, cfg)
 	return r
 }
 

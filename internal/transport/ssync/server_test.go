@@ -30,6 +30,7 @@ type server struct {
 	child *exec.Cmd
 	done  chan struct{}
 	log   *os.File
+	own   *ownServer // it is ours instead, in this process
 }
 
 func startServer(t *testing.T, options ...string) *server {
@@ -111,12 +112,19 @@ func (s *server) stop() {
 
 // freeze stops the server; the kernel still accepts connections to it.
 func (s *server) freeze() {
+	if s.own != nil {
+		s.own.freeze()
+		return
+	}
 	if err := unix.Kill(-s.child.Process.Pid, unix.SIGSTOP); err != nil {
 		s.t.Fatal(err)
 	}
 }
 
 func (s *server) output() string {
+	if s.own != nil {
+		return s.own.log.String()
+	}
 	text, _ := os.ReadFile(s.log.Name())
 	return string(text)
 }

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -45,6 +46,13 @@ type session struct {
 	lines   int    // offers made
 	bytes   int    // of offers, with their framing
 	small   []byte // a small body
+
+	acked    bool       // the receiver acknowledges each subrequest
+	acks     *acks      // who reads that; nil before the first is due
+	sent     []key      // the objects of the subrequests, in order; kept with acked only
+	refused  int        // subrequests
+	deadline sync.Mutex // held to change the deadline of reading, and leisure
+	leisure  bool       // the next line is not due yet
 
 	offered  map[key]offered
 	wanted   []key // in the receiver's order
@@ -106,7 +114,7 @@ func (s *session) dial(ctx context.Context) (net.Conn, error) {
 	deadline := time.Now().Add(s.cfg.ConnTimeout)
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	address := net.JoinHostPort(s.job.Node.ReplicationIP, strconv.Itoa(s.job.Node.ReplicationPort))
+	address := s.address()
 	conn, err := s.cfg.Dial(ctx, "tcp", address)
 	if err != nil {
 		return nil, s.connTimeout(err)
@@ -115,6 +123,10 @@ func (s *session) dial(ctx context.Context) (net.Conn, error) {
 		return nil, errors.Join(err, conn.Close())
 	}
 	return conn, nil
+}
+
+func (s *session) address() string {
+	return net.JoinHostPort(s.job.Node.ReplicationIP, strconv.Itoa(s.job.Node.ReplicationPort))
 }
 
 func (s *session) connTimeout(err error) error {
@@ -151,6 +163,7 @@ func (s *session) connect() error {
 	if !slices.Equal(response.TransferEncoding, []string{"chunked"}) {
 		return earlyDisconnect(nil) // Swift's reader of chunks finds none
 	}
+	s.acked = response.Header.Get(wire.AckHeader) == "1"
 	limited.N = math.MaxInt64
 	s.in = bufio.NewReader(response.Body)
 	return nil
@@ -175,7 +188,11 @@ func (s *session) head() []byte {
 	if node.ReplicationPort != 80 {
 		b = strconv.AppendInt(append(b, ':'), int64(node.ReplicationPort), 10)
 	}
-	b = append(b, "\r\nAccept-Encoding: identity\r\nTransfer-Encoding: chunked\r\nX-Backend-Storage-Policy-Index: "...)
+	b = append(b, "\r\nAccept-Encoding: identity\r\nTransfer-Encoding: chunked\r\n"...)
+	if s.cfg.Ours != nil && s.cfg.Ours(s.address()) {
+		b = append(b, wire.AckHeader+": 1\r\n"...)
+	}
+	b = append(b, "X-Backend-Storage-Policy-Index: "...)
 	return append(strconv.AppendInt(b, int64(s.job.Partition.Policy), 10), "\r\n\r\n"...)
 }
 
@@ -211,7 +228,7 @@ func (s *session) result() messages.SyncResult {
 		"ssync completed ok: dev: %s, part: %d, policy: %d, num suffixes: %d, available: %d, sent: %d, deletable: %d",
 		s.job.Partition.Device, s.job.Partition.Number, s.job.Partition.Policy,
 		len(s.job.Suffixes), len(s.offered), len(s.wanted), deletable)
-	ok := !s.unlisted && !s.unreadable
+	ok := !s.unlisted && !s.unreadable && s.refused == 0
 	if s.job.Handoff && s.unsent > 0 {
 		ok = false
 	}

@@ -30,6 +30,9 @@ type Config struct {
 	// Open gives access to the objects of a job's partition. fs.ErrNotExist when there
 	// is no such partition; *messages.DeviceError and others when it cannot be used.
 	Open func(ctx context.Context, job messages.SyncJob) (Objects, error)
+	// Ours tells whether the peer at an address is known to run this program: it is then
+	// asked to acknowledge each object. Nil: nobody is. It must not block.
+	Ours func(address string) bool
 	// Dial connects; a net.Dialer's DialContext when nil. Only a *net.TCPConn spares
 	// large bodies the way through this process.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)

@@ -2,6 +2,7 @@ package ssync
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"io"
 	"net"
@@ -36,10 +37,10 @@ func (s *session) flush(what string) error {
 	if len(s.out) == 0 {
 		return nil
 	}
-	if err := s.conn.SetWriteDeadline(time.Now().Add(s.cfg.NodeTimeout)); err != nil {
-		return err
+	err := s.conn.SetWriteDeadline(time.Now().Add(s.cfg.NodeTimeout))
+	if err == nil {
+		_, err = s.conn.Write(s.out)
 	}
-	_, err := s.conn.Write(s.out)
 	s.out = s.out[:0]
 	s.flushed = time.Now()
 	return s.writeError(err, what)
@@ -57,6 +58,8 @@ func (s *session) writeError(err error, what string) error {
 		return &timeoutError{after: seconds(s.cfg.NodeTimeout, true), what: what, err: err}
 	case s.in == nil:
 		return err
+	case s.acks != nil: // who reads has read the receiver's last words
+		return cmp.Or(s.heard(), err)
 	}
 	for range maxBlank {
 		line, readErr := s.readLine("")
@@ -93,7 +96,7 @@ func (s *session) await(marker, what string) error {
 // Unlike Swift: a line that is longer than the limit ends the session. Swift takes
 // it to pieces and each for a line.
 func (s *session) readLine(what string) ([]byte, error) {
-	if err := s.conn.SetReadDeadline(time.Now().Add(s.cfg.HTTPTimeout)); err != nil {
+	if err := s.due(); err != nil {
 		return nil, err
 	}
 	s.line = s.line[:0]

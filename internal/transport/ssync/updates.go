@@ -21,18 +21,36 @@ func (s *session) updates(ctx context.Context) error {
 	if err := s.say(wire.UpdatesStart, "updates start"); err != nil {
 		return err
 	}
+	if s.acked {
+		s.hear()
+	}
+	if err := s.sendWanted(ctx); err != nil {
+		s.deafen()
+		return err
+	}
+	if !s.acked {
+		if err := s.await(wire.UpdatesStart, "updates start wait"); err != nil {
+			return err
+		}
+		return s.await(wire.UpdatesEnd, "updates line wait")
+	}
+	if err := s.heard(); err != nil {
+		return err
+	}
+	if err := s.await(wire.UpdatesEnd, "updates line wait"); err != nil {
+		return err
+	}
+	return s.settle(ctx)
+}
+
+// sendWanted sends all that is wanted, and the line that ends it.
+func (s *session) sendWanted(ctx context.Context) error {
 	for _, k := range s.wanted {
 		if err := s.update(ctx, k); err != nil {
 			return err
 		}
 	}
-	if err := s.say(wire.UpdatesEnd, "updates end"); err != nil {
-		return err
-	}
-	if err := s.await(wire.UpdatesStart, "updates start wait"); err != nil {
-		return err
-	}
-	return s.await(wire.UpdatesEnd, "updates line wait")
+	return s.say(wire.UpdatesEnd, "updates end")
 }
 
 // update sends the wanted parts of one object. An object that cannot be sent is
@@ -144,11 +162,16 @@ func (s *session) read(ctx context.Context, object *wire.Object) ([]byte, error)
 // send sends one subrequest.
 func (s *session) send(ctx context.Context, object *wire.Object, p part) error {
 	s.chunk(p.head)
+	if s.acked {
+		s.sent = append(s.sent, keyOf(object.Hash))
+	}
 	if p.big {
 		if err := s.flush(p.what); err != nil {
 			return err
 		}
-		s.suspects = append(s.suspects, object.Hash)
+		if !s.acked { // who acknowledges says which it was
+			s.suspects = append(s.suspects, object.Hash)
+		}
 		return s.sendBody(ctx, object)
 	}
 	if len(p.body) > 0 {
