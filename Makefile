@@ -1,7 +1,7 @@
 # One command each. `make test` is the whole proof; .ci/run calls it.
 GO       ?= go
 FUZZTIME ?= 20s
-BENCH    ?= -out docs/benchmarks.md
+BENCH    ?= --out docs/benchmarks.md
 
 .PHONY: build test tools lint unit interop process faults bench fuzz soak soak-daemon demo
 
@@ -39,9 +39,10 @@ interop:
 	$(GO) test -count=1 -timeout 20m ./test/interop
 
 # Ours and Swift's in turn on the same trees; about forty minutes on two cores. With
-# BENCH='-full -out docs/benchmarks.md' also a million partitions.
+# BENCH='--full --profile --out docs/benchmarks.md' also a million partitions, and profiles
+# (which need perf).
 bench: tools
-	$(GO) run ./test/bench $(BENCH)
+	$(GO) run ./cmd/understudy bench $(BENCH)
 
 # Every fuzz target for FUZZTIME.
 fuzz:

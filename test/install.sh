@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes sure that the programs which the tests run against are there: Swift's object
 # server, replicator and tools, rsync, what gives every test cluster an /etc/swift of
-# its own, and what disks are made with that can be made sick. As root on Debian it
+# its own, what disks are made with that can be made sick, and what counts system calls. As root on Debian it
 # installs what is missing; otherwise it says what to install and fails. It never
 # passes by leaving something out.
 set -eu

@@ -82,11 +82,36 @@ var rules = []rule{
 		why:    "only bootstrap wires things together",
 	},
 	{
+		from: "understudy/internal/bench/...",
+		not: []string{
+			"understudy/actors", "understudy/bootstrap", "understudy/config", "understudy/internal/store",
+			"understudy/internal/transport/...", "understudy/internal/server",
+		},
+		except: nil,
+		why:    "programs are measured from outside",
+	},
+	{
 		from:   "understudy/internal/server",
 		not:    []string{"understudy/actors", "understudy/bootstrap", "understudy/config", "understudy/internal/transport/..."},
 		except: nil,
 		why:    "only bootstrap wires things together",
 	},
+}
+
+// labs run real Swift, as root. What runs on a storage node has nothing of them.
+var labs = []string{"understudy/internal/cluster/...", "understudy/internal/bench/..."}
+
+// measurers may import labs.
+var measurers = []string{"understudy/cmd/understudy", "understudy/internal/bench/...", "understudy/internal/cluster/...", "understudy/test/..."}
+
+func TestOnlyMeasurersRunSwift(t *testing.T) {
+	for _, p := range packages(t) {
+		for _, i := range p.Imports {
+			if oneOf(labs, i) && !oneOf(measurers, p.ImportPath) {
+				t.Errorf("%s imports %s", p.ImportPath, i)
+			}
+		}
+	}
 }
 
 // wirers may import bootstrap: the commands, and the lab that runs whole nodes.

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"understudy/internal/cluster"
 	"understudy/test/faults/sick"
-	"understudy/test/interop/cluster"
 )
 
 // patience bounds every wait for the daemon to do something.

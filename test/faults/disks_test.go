@@ -8,8 +8,8 @@ import (
 	"sync"
 	"testing"
 
+	"understudy/internal/cluster"
 	"understudy/test/faults/sick"
-	"understudy/test/interop/cluster"
 )
 
 // TestDisks has a node with twelve disks: eleven real XFS and one by FUSE. In each of

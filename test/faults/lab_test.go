@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"understudy/internal/cluster"
 	"understudy/test/faults/sick"
-	"understudy/test/interop/cluster"
 )
 
 // partPower gives the first node's twelve disks five or six partitions each.

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"understudy/internal/cluster"
 	"understudy/test/faults/sick"
-	"understudy/test/interop/cluster"
 )
 
 func TestMain(m *testing.M) {

@@ -7,8 +7,8 @@ import (
 	"syscall"
 	"testing"
 
+	"understudy/internal/cluster"
 	"understudy/test/faults/sick"
-	"understudy/test/interop/cluster"
 )
 
 // TestPeers has three nodes of one disk. In each of its tests one of the other two is

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"understudy/test/interop/cluster"
+	"understudy/internal/cluster"
 )
 
 // A disk without a free block can take nothing more, but it can give: what it has goes

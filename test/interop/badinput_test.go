@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"understudy/test/interop/cluster"
+	"understudy/internal/cluster"
 )
 
 // TestBadRing gives the node a ring that cannot be used. The program must say which

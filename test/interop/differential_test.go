@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"understudy/test/interop/cluster"
+	"understudy/internal/cluster"
 )
 
 // TestDifferential lets Swift's replicator and ours loose on two copies of the same

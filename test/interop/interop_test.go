@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"understudy/test/interop/cluster"
+	"understudy/internal/cluster"
 )
 
 // wide is the cluster of most tests: more nodes than replicas, so that no node has

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"understudy/test/interop/cluster"
+	"understudy/internal/cluster"
 )
 
 // hold is a replicator's transfer that stands still until it is let go.

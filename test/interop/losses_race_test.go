@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"understudy/test/interop/cluster"
+	"understudy/internal/cluster"
 )
 
 // arrival is what a client does, through the handoff's object server, while the

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"understudy/test/interop/cluster"
+	"understudy/internal/cluster"
 )
 
 // TestLossRingChangeDuringRevert swaps the ring while a handoff is being pushed, so

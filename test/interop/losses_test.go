@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"understudy/test/interop/cluster"
+	"understudy/internal/cluster"
 )
 
 // The tests of this file and its neighbours show in which ways Swift's replicator

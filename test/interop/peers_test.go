@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"understudy/test/interop/cluster"
+	"understudy/internal/cluster"
 )
 
 // TestBadPeers puts peers that fail in one way each in the place of all other

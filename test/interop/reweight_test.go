@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"understudy/test/interop/cluster"
+	"understudy/internal/cluster"
 )
 
 // TestReweight changes a ring as an operator does: of each partition one replica moves

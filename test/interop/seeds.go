@@ -11,8 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"understudy/internal/cluster"
 	"understudy/internal/lab"
-	"understudy/test/interop/cluster"
 )
 
 // Seed is one random world and how replicators are let loose on it. The same one

@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"understudy/test/interop/cluster"
+	"understudy/internal/cluster"
 )
 
 // kill kills a replicator, and nobody else, when it has run for some time.

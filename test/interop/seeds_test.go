@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"understudy/internal/cluster"
 	"understudy/internal/lab"
-	"understudy/test/interop/cluster"
 )
 
 func newBed(t *testing.T) *Bed {

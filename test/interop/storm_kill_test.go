@@ -18,7 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"understudy/test/interop/cluster"
+	"understudy/internal/cluster"
 )
 
 var stormKills = flag.Int("storm.kills", 5, "how often the replicator is killed, for each sync method")

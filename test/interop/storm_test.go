@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"understudy/test/interop/cluster"
+	"understudy/internal/cluster"
 )
 
 var (

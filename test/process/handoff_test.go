@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"understudy/test/interop/cluster"
+	"understudy/internal/cluster"
 )
 
 // plant puts an object of a size into each of so many partitions for which the

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"understudy/test/interop/cluster"
+	"understudy/internal/cluster"
 )
 
 // patience is how long anything may take that is not what a test is about.

@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"understudy/test/interop/cluster"
+	"understudy/internal/cluster"
 )
 
 // orphanLimit is how long anything of ours may live on after the daemon.

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"understudy/internal/swift/hashes"
-	"understudy/test/interop/cluster"
+	"understudy/internal/cluster"
 )
 
 // TestServesPeers: with serve_peers the replicator's process answers peers where the

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"understudy/test/interop/cluster"
+	"understudy/internal/cluster"
 )
 
 // stopLimit is how long a stop may take, whatever hangs.

@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"understudy/test/interop/cluster"
+	"understudy/internal/cluster"
 )
 
 // TestStart looks at a daemon that root has started with everything to shed: a

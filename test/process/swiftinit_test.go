@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"understudy/test/interop/cluster"
+	"understudy/internal/cluster"
 )
 
 // swiftInit is what Swift's command of that name does with its arguments. Debian

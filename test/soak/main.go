@@ -16,8 +16,8 @@ import (
 	"syscall"
 	"time"
 
+	"understudy/internal/cluster"
 	"understudy/test/interop"
-	"understudy/test/interop/cluster"
 )
 
 // options are the command line.

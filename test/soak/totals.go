@@ -10,9 +10,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"understudy/internal/cluster"
 	"understudy/internal/lab"
 	"understudy/test/interop"
-	"understudy/test/interop/cluster"
 )
 
 // totals add up what became of all seeds.

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"understudy/test/interop/cluster"
+	"understudy/internal/cluster"
 )
 
 const (

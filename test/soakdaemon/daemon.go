@@ -10,8 +10,8 @@ import (
 	"syscall"
 	"time"
 
+	"understudy/internal/cluster"
 	"understudy/test/faults/sick"
-	"understudy/test/interop/cluster"
 )
 
 const (

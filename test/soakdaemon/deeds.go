@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"understudy/test/interop/cluster"
+	"understudy/internal/cluster"
 )
 
 const (

@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"understudy/internal/cluster"
 	"understudy/test/faults/sick"
-	"understudy/test/interop/cluster"
 )
 
 // drawDisk draws an XFS disk that is well. With holds or mount, what else goes on at

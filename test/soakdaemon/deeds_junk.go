@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"understudy/test/interop/cluster"
+	"understudy/internal/cluster"
 )
 
 // junkName begins the names of what no program of Swift makes. Nobody may remove it.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"syscall"
 
-	"understudy/test/interop/cluster"
+	"understudy/internal/cluster"
 )
 
 // drawPeer draws a node whose servers are at work, while all other nodes' are.

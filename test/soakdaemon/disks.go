@@ -7,8 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"understudy/internal/cluster"
 	"understudy/test/faults/sick"
-	"understudy/test/interop/cluster"
 )
 
 // makeDisks gives the first nodes real disks: XFS, but for the last of the first

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 
-	"understudy/test/interop/cluster"
+	"understudy/internal/cluster"
 )
 
 // ring is what the ring file says, or is about to.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"understudy/test/interop/cluster"
+	"understudy/internal/cluster"
 )
 
 const (

@@ -11,8 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"understudy/internal/cluster"
 	"understudy/test/faults/sick"
-	"understudy/test/interop/cluster"
 )
 
 const (

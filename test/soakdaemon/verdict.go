@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"understudy/test/interop/cluster"
+	"understudy/internal/cluster"
 )
 
 const sigterm = syscall.SIGTERM
