@@ -53,7 +53,7 @@ type Config struct {
 	DisablePath string // while this file is there, /healthcheck answers 503
 	LogRequests bool   // a line for each request, as Swift's servers write it
 	PassTo      PassTo // who gets what is not ours
-	Lane *Lane // takes surveys and offers to do so; nil: it does neither
+	Lane        *Lane  // takes surveys and offers to do so; nil: it does neither
 
 	Limits Limits
 }

@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"understudy/internal/swift/hashes"
 	"understudy/internal/cluster"
+	"understudy/internal/swift/hashes"
 )
 
 // TestServesPeers: with serve_peers the replicator's process answers peers where the
