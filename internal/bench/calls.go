@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
@@ -21,16 +20,6 @@ const (
 	callsKept  = 8   // names on the page
 	callsTimes = 3   // runs at most: strace makes them slow, and counts vary little
 )
-
-// calls are how often one run has made each system call.
-type calls map[string]int
-
-func (c calls) total() (n int) {
-	for _, count := range c {
-		n += count
-	}
-	return n
-}
 
 // counted are the runs of one program: passes over B1's tree, and starts and stops.
 type counted struct{ passes, starts []calls }
@@ -84,28 +73,6 @@ func (r rig) count(ctx context.Context, b pass, n *cluster.Node, s side, state *
 	return took, nil
 }
 
-// parseCalls reads the table of strace -c: share, seconds, µs a call, calls, errors (may
-// be blank), name.
-func parseCalls(text string) (calls, error) {
-	found := calls{}
-	for lines := bufio.NewScanner(strings.NewReader(text)); lines.Scan(); {
-		words := strings.Fields(lines.Text())
-		if len(words) < 5 || len(words) > 6 {
-			continue
-		}
-		name := words[len(words)-1]
-		n, err := strconv.Atoi(words[3])
-		if err != nil || name == "total" {
-			continue // the heading, the line below it, the sum
-		}
-		found[name] += n
-	}
-	if len(found) == 0 {
-		return nil, errors.New("read what strace has counted: no system call is in it")
-	}
-	return found, nil
-}
-
 // each are the median numbers of one call in the passes and in starts and stops.
 func (c counted) each(name string) (pass, start float64) {
 	of := func(all []calls) float64 {
@@ -124,6 +91,23 @@ func (c counted) totals() (net []float64) {
 		net = append(net, float64(c.passes[i].total()-c.starts[i].total()))
 	}
 	return net
+}
+
+// work is the same without calls that wait.
+func (c counted) work() counted {
+	var w counted
+	for i := range c.passes {
+		w.passes, w.starts = append(w.passes, c.passes[i].work()), append(w.starts, c.starts[i].work())
+	}
+	return w
+}
+
+// callRatios are ours ÷ theirs.
+func callRatios(theirs, ours counted) (ratios []float64) {
+	for i, net := range ours.totals() {
+		ratios = append(ratios, net/theirs.totals()[i])
+	}
+	return ratios
 }
 
 // most names the most frequent calls, with their numbers a partition.
@@ -165,12 +149,13 @@ func callsEntry(theirs, ours *counted, partitions int) entry {
 			spread(net, "%.1f"), c.most(partitions),
 		})
 	}
-	var ratios []float64
-	for i, net := range ours.totals() {
-		ratios = append(ratios, net/theirs.totals()[i])
-	}
+	ratios := callRatios(*theirs, *ours)
 	g := goal{What: "system calls a partition", Limit: callsGoal, Got: median(ratios)}
 	e.Goals = []goal{g}
-	e.Below = []string{fmt.Sprintf("%d partitions; ours ÷ Swift's: %s; goal %s.", partitions, spread(ratios, "%.2f"), g.verdict())}
+	e.Below = []string{
+		fmt.Sprintf("%d partitions; ours ÷ Swift's: %s; goal %s.", partitions, spread(ratios, "%.2f"), g.verdict()),
+		fmt.Sprintf("Without the calls that wait for other threads or the clock (%s), of which being slow makes more: %s.",
+			strings.Join(waits, ", "), spread(callRatios(theirs.work(), ours.work()), "%.2f")),
+	}
 	return e
 }

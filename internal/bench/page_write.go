@@ -80,7 +80,8 @@ func (p *page) writeGoals(w io.Writer, plots map[string]string) {
 // writeProfiles writes the profiles of benchmarks that miss a goal.
 func (p *page) writeProfiles(w io.Writer) {
 	title := "## Profiles of what misses a goal\n\n" +
-		"CPU time of ours in one more run, in percent of all samples of `perf record -g`: the functions that take most with what they call.\n\n"
+		"CPU time of ours in one more run, in percent of all samples of `perf record -g`: the functions that take most with what they call,\n" +
+		"without those that hardly do more than call the next one.\n\n"
 	for _, e := range p.Entries {
 		if e.Profile == nil || !slices.ContainsFunc(e.Goals, goal.missed) {
 			continue

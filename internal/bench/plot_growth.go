@@ -21,6 +21,7 @@ const (
 	panelWidth   = 270.0
 	panelTop     = 60.0
 	panelHigh    = 180.0
+	panelInset   = 30.0 // from the axis to the first and the last point
 )
 
 // point is one size of B9.
@@ -63,7 +64,7 @@ func plotGrowth(points []point) string {
 // line at the goal, if there is one.
 func (p *picture) panel(left float64, title string, at, values []float64, goal float64) {
 	top := 1.15 * max(slices.Max(values), goal)
-	x := logScale{slices.Min(at), slices.Max(at), left, left + panelWidth}
+	x := logScale{slices.Min(at), slices.Max(at), left + panelInset, left + panelWidth - panelInset}
 	y := func(v float64) float64 { return panelTop + panelHigh*(1-v/top) }
 	const bottom = panelTop + panelHigh
 	p.text(left, 30, "title", "", title)

@@ -60,6 +60,9 @@ func plotTimes(entries []entry) string {
 		for _, t := range all {
 			longest = max(longest, t.wall, t.cpu)
 		}
+		if y > timesTop {
+			p.line("line", 16, y-timesGap/2, pictureWidth-16, y-timesGap/2, "")
+		}
 		p.text(16, y+13, "title", "", e.Name)
 		for _, t := range all {
 			p.text(timesWall-10, y+13, "", "end", t.program)
@@ -68,7 +71,6 @@ func plotTimes(entries []entry) string {
 			y += timesRow
 		}
 		y += timesGap
-		p.line("line", 16, y-timesGap/2, pictureWidth-16, y-timesGap/2, "")
 	}
 	if y == timesTop {
 		return ""

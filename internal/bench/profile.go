@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os/exec"
@@ -50,8 +51,10 @@ func (r rig) profiled(ctx context.Context, once func(under []string) error) (*pr
 
 const fieldMark = "\t"
 
-// roots are where every stack begins, and the doors to the kernel: they say nothing.
+// roots are where every stack begins, the engine's own among them, and the doors to
+// the kernel: they say nothing.
 var roots = regexp.MustCompile(`^(0x)?[0-9a-f]+$|^\[unknown\]$|^runtime\.(goexit|mcall|mstart|main|systemstack|rt0_go|park_m|schedule)|` +
+	`^understudy/(bootstrap\.\(\*crew\)\.Go|actors\.(\(\*errand\)|shielded))|` +
 	`^(_start|_rt0|entry_SYSCALL|do_syscall_64|x64_sys_call|__x64_sys_|ret_from_fork|.*[sS]yscall6?\b|.*Syscall)`)
 
 // topFrames reads perf's table: share with callees, own share, "[.] symbol".
@@ -70,8 +73,21 @@ func topFrames(report string) []frame {
 		}
 		all = append(all, frame{name, cum, self})
 	}
-	slices.SortStableFunc(all, func(a, b frame) int { return int(1000 * (b.All - a.All)) })
+	slices.SortStableFunc(all, func(a, b frame) int { return cmp.Compare(b.All, a.All) })
+	all = withoutPassers(all)
 	return all[:min(len(all), framesKept)]
+}
+
+// withoutPassers leaves out what only calls the next: chains of them say the same ten
+// times.
+func withoutPassers(sorted []frame) (kept []frame) {
+	for i, f := range sorted {
+		if i+1 < len(sorted) && f.Self < 1 && sorted[i+1].All > 0.93*f.All {
+			continue
+		}
+		kept = append(kept, f)
+	}
+	return kept
 }
 
 func percent(s string) (float64, error) {
