@@ -26,6 +26,10 @@ func run(args Args) error {
 	if err != nil {
 		return err
 	}
+	// Before anything reads the clock, as every timer does: it changes what they read.
+	if err := process.UseUTC(); err != nil {
+		return err
+	}
 	out, err := bootstrap.OpenLogs(cfg, args.Verbose, flushLimit)
 	if err != nil {
 		return err
@@ -33,9 +37,6 @@ func run(args Args) error {
 	defer out.Close()
 	log := out.Logger
 	bootstrap.SetPriority(cfg, log)
-	if err := process.UseUTC(); err != nil {
-		return err
-	}
 	bootstrap.Notice(log, "Starting %d", os.Getpid())
 	bootstrap.Warn(log, cfg)
 	stands := make(chan struct{})

@@ -42,15 +42,16 @@ Exit codes: 0 stopped, 1 it could not start or serve, 2 bad command line.`,
 // serve is the server's life, in Swift's order: the port is opened as the user who
 // started the process. Swift: common/wsgi.py run_wsgi.
 func serve(cfg *config.Config, verbose bool) error {
+	// First: who reads the clock, as every timer does, reads what this sets.
+	if err := process.UseUTC(); err != nil {
+		return err
+	}
 	out, err := bootstrap.OpenLogs(cfg, verbose, flushLimit)
 	if err != nil {
 		return err
 	}
 	defer out.Close()
 	bootstrap.SetPriority(cfg, out.Logger)
-	if err := process.UseUTC(); err != nil {
-		return err
-	}
 	bootstrap.Warn(out.Logger, cfg)
 	server := bootstrap.NewServer(bootstrap.ServerSettings{Config: cfg, Log: out.Logger, Drain: drainLimit})
 	if err := server.Listen(context.Background()); err != nil {

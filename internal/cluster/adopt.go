@@ -55,7 +55,7 @@ func (s *Service) start(ctx context.Context) error {
 	waits := map[string]*Forked{}
 	for _, n := range c.Nodes {
 		out := c.path(fmt.Sprintf("run/object-server-%d.out", n.Number))
-		p, err := s.forker.Start(c.Etc(), "", out, c.serving.argv(n.ConfPath())...)
+		p, err := s.forker.Start(c.Etc(), "", out, n.serving().argv(n.ConfPath())...)
 		if err != nil {
 			return err
 		}

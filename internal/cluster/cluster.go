@@ -46,6 +46,7 @@ type Node struct {
 	Log     *Log
 	cluster *Cluster
 	server  *process
+	own     *Server // nil: the cluster's
 	rsyncd  *process
 }
 

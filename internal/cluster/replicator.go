@@ -88,14 +88,20 @@ func Ours(ctx context.Context, dir string, race bool, tags ...string) (Program, 
 	if path := os.Getenv("UNDERSTUDY_BIN"); path != "" {
 		return Program{"ours", path}, nil
 	}
-	path := filepath.Join(dir, "swift-object-replicator")
+	path, err := build(ctx, dir, "swift-object-replicator", race, tags...)
+	return Program{"ours", path}, err
+}
+
+// build builds one of our commands into a folder.
+func build(ctx context.Context, dir, command string, race bool, tags ...string) (path string, err error) {
+	path = filepath.Join(dir, command)
 	args := []string{"build", "-tags", strings.Join(tags, ","), "-o", path}
 	if race {
 		args = append(args, "-race")
 	}
-	cmd := exec.CommandContext(ctx, "go", append(args, "understudy/cmd/swift-object-replicator")...)
+	cmd := exec.CommandContext(ctx, "go", append(args, "understudy/cmd/"+command)...)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return Program{}, fmt.Errorf("build our replicator: %w: %s", err, out)
+		return "", fmt.Errorf("build our %s: %w: %s", command, err, out)
 	}
-	return Program{"ours", path}, nil
+	return path, nil
 }

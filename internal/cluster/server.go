@@ -20,6 +20,24 @@ func (s Server) argv(conf string) []string {
 	return []string{s.Path, s.Verb, conf}
 }
 
+// ServeOn makes the object server of one node be this program, from the next Start or
+// Serve on, whatever the others are.
+func (n *Node) ServeOn(s Server) { n.own = &s }
+
+// serving is the program that is the node's object server.
+func (n *Node) serving() Server {
+	if n.own != nil {
+		return *n.own
+	}
+	return n.cluster.serving
+}
+
+// OurServer is our own, built into dir from this module, with the race detector if asked.
+func OurServer(ctx context.Context, dir string, race bool) (Server, error) {
+	path, err := build(ctx, dir, "understudy", race)
+	return Server{Name: "ours", Path: path, Verb: "serve"}, err
+}
+
 // ServeWith makes the object servers of all nodes be this program, from the next Start
 // on or, where they run, at once: they are ended and started again. It tells whether
 // it was another program before.

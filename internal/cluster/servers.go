@@ -72,7 +72,7 @@ func (p *process) signal(s syscall.Signal) error {
 
 func (n *Node) startServer() (err error) {
 	n.server, err = n.cluster.start(fmt.Sprintf("object-server-%d", n.Number),
-		n.cluster.serving.argv(n.ConfPath())...)
+		n.serving().argv(n.ConfPath())...)
 	return err
 }
 

@@ -68,6 +68,23 @@ func ours(t *testing.T) cluster.Program {
 	return p
 }
 
+var buildServer = sync.OnceValues(func() (cluster.Server, error) {
+	if _, err := build(); err != nil { // which makes the folder
+		return cluster.Server{}, err
+	}
+	return cluster.OurServer(context.Background(), buildDir, true)
+})
+
+// ourServer is our own object server.
+func ourServer(t *testing.T) cluster.Server {
+	t.Helper()
+	s, err := buildServer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 // deadline bounds one test.
 func deadline(t *testing.T) context.Context {
 	t.Helper()

@@ -25,6 +25,7 @@ type Seed struct {
 	Kill    bool   // replicators are killed in the middle of the first rounds
 	Restart bool   // servers are restarted between rounds
 	Own     bool   // our own servers and engines, in this process; rsync only
+	Servers string // whose object servers: "ours", "mixed" (ours on every other node), or Swift's
 }
 
 // Command runs the seed again.
@@ -37,6 +38,9 @@ func (s Seed) Command() string {
 		if flag.set {
 			text += " " + flag.name
 		}
+	}
+	if s.Servers != "" {
+		text += " -servers " + s.Servers
 	}
 	return text
 }
@@ -93,8 +97,9 @@ func (s Seed) World(now time.Time) *lab.World {
 // concurrent use.
 type Bed struct {
 	Forker *cluster.Forker
-	Base   string // folder for the clusters; "" is os.TempDir
-	Keep   bool   // keeps the folders of what has failed
+	Server cluster.Server // our own object server
+	Base   string         // folder for the clusters; "" is os.TempDir
+	Keep   bool           // keeps the folders of what has failed
 }
 
 // Run plants the seed's world among stock servers, runs a replicator on every
@@ -139,6 +144,11 @@ func (r *run) all(ctx context.Context) error {
 		return err
 	}
 	var err error
+	for _, n := range r.cluster.Nodes {
+		if r.seed.Servers == "ours" || r.seed.Servers == "mixed" && n.Number%2 == 1 {
+			n.ServeOn(r.bed.Server)
+		}
+	}
 	if r.service, err = r.cluster.Serve(ctx, r.bed.Forker); err != nil {
 		return err
 	}

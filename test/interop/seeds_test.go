@@ -15,7 +15,7 @@ func newBed(t *testing.T) *Bed {
 		t.Fatal(err)
 	}
 	t.Cleanup(f.Close)
-	return &Bed{Forker: f, Keep: true}
+	return &Bed{Forker: f, Server: ourServer(t), Keep: true}
 }
 
 func runSeed(t *testing.T, b *Bed, s Seed, p cluster.Program) *Judged {
@@ -28,7 +28,8 @@ func runSeed(t *testing.T, b *Bed, s Seed, p cluster.Program) *Judged {
 	return j
 }
 
-// TestSeeds lets our replicator loose on a few random clusters with stock servers:
+// TestSeeds lets our replicator loose on a few random clusters with stock servers, our
+// own, or both:
 // rings, histories and debris drawn from a seed, and a judge that knows from the
 // history what must exist in the end. `make soak` runs many more. What a seed has
 // found once stays here.
@@ -40,6 +41,9 @@ func TestSeeds(t *testing.T) {
 		{Number: 12, Method: "rsync", Small: true, Kill: true},
 		{Number: 3, Method: "ssync", Small: true},
 		{Number: 8, Method: "ssync", Small: true, Kill: true},
+		{Number: 40003, Method: "rsync", Small: true, Servers: "mixed"},
+		{Number: 40004, Method: "ssync", Small: true, Servers: "mixed"},
+		{Number: 41001, Method: "ssync", Servers: "ours"},
 		{Number: 221, Method: "ssync"}, // an update that only a handoff had was lost: its peers had tombstones
 		{Number: 305, Method: "ssync"}, // handoffs with empty suffix directories stayed for ever
 	} {

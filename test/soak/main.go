@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
 
@@ -43,6 +44,7 @@ func main() {
 	flag.BoolVar(&o.template.Torn, "torn", false, "with files that a power cut has emptied; only losses count")
 	flag.BoolVar(&o.template.Kill, "kill", false, "kill -9 our replicators in the middle of passes")
 	flag.BoolVar(&o.template.Restart, "restart", false, "restart the servers between rounds")
+	flag.StringVar(&o.template.Servers, "servers", "", "object servers: ours, or mixed for ours on every other node; Swift's if empty")
 	flag.StringVar(&o.bed.Base, "dir", "", "folder for the clusters, on a file system with user xattrs")
 	flag.BoolVar(&o.bed.Keep, "keep", false, "keep the folders of seeds that fail")
 	flag.Parse()
@@ -77,6 +79,9 @@ func (o *options) run(ctx context.Context) (ok bool, err error) {
 	if flag.NArg() > 0 || o.seeds < 1 || o.parallel < 1 {
 		return false, errors.New("usage: soak [flags]; -seeds and -parallel are at least 1")
 	}
+	if !slices.Contains([]string{"", "ours", "mixed"}, o.template.Servers) {
+		return false, fmt.Errorf("-servers is ours or mixed, not %q", o.template.Servers)
+	}
 	if o.template.Own && (o.method != "rsync" || o.stock || o.template.Kill || o.template.Restart) {
 		return false, errors.New("-own takes -method rsync, and none of -stock, -kill and -restart")
 	}
@@ -103,6 +108,9 @@ func (o *options) prepare(ctx context.Context) (ours cluster.Program, done func(
 	}
 	if err = os.Chmod(bin, 0o755); err == nil {
 		ours, err = cluster.Ours(ctx, bin, false)
+	}
+	if err == nil {
+		o.bed.Server, err = cluster.OurServer(ctx, bin, false)
 	}
 	if err == nil {
 		o.bed.Forker, err = cluster.StartForker()
