@@ -144,9 +144,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !slices.Contains(s.methods, r.Method):
 		a = page(http.StatusMethodNotAllowed, "The method is not allowed for this resource.")
 	case s.cfg.Handlers[r.Method] != nil:
+		unhurried(w)
 		s.cfg.Handlers[r.Method].ServeHTTP(w, r)
 		return
 	case (r.Method == methodSsync || r.Method == methodReplicate) && s.elsewhere(r):
+		unhurried(w)
 		s.cfg.Foreign.ServeHTTP(w, r)
 		return
 	case r.Method == methodSsync:
@@ -160,6 +162,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a = s.replicate(workContext(r), r, path)
 	}
 	s.reply(w, r, a, started)
+}
+
+// unhurried takes away the deadline that an earlier request of the same connection
+// has left: others set their own.
+func unhurried(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // as in reply
 }
 
 // elsewhere tells whether a request is about a policy that Config.Foreign serves.
