@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bufio"
 	"bytes"
 	"net/textproto"
 	"net/url"
@@ -33,38 +34,28 @@ func headEnd(b []byte) int {
 	}
 }
 
-// parseHead reads a head. It is not ok when the first line makes no sense.
+// parseHead reads a head as net/http does. It is not ok when the first line makes no
+// sense; of headers that make none, those before count.
 func parseHead(b []byte) (h head, ok bool) {
-	line, rest, _ := bytes.Cut(b, []byte("\n"))
-	words := strings.Fields(string(line))
-	if len(words) != 3 {
+	r := textproto.NewReader(bufio.NewReader(bytes.NewReader(b)))
+	line, err := r.ReadLine()
+	if err != nil {
 		return head{}, false
 	}
-	h.method = words[0]
-	h.path, _, _ = strings.Cut(words[1], "?")
-	if path, err := url.PathUnescape(h.path); err == nil {
-		h.path = path
+	method, rest, _ := strings.Cut(line, " ")
+	target, proto, ok := strings.Cut(rest, " ")
+	if !ok || method == "" || !strings.HasPrefix(proto, "HTTP/") {
+		return head{}, false
 	}
-	for len(rest) > 0 {
-		line, rest, _ = bytes.Cut(rest, []byte("\n"))
-		name, value, _ := strings.Cut(string(line), ":")
-		value = strings.TrimSpace(value)
-		switch textproto.CanonicalMIMEHeaderKey(name) {
-		case policyHeader:
-			first(&h.policy, value)
-		case "Content-Length":
-			first(&h.length, value)
-		case "Transfer-Encoding":
-			first(&h.coding, value)
-		}
+	path, _, _ := strings.Cut(target, "?")
+	if unquoted, err := url.PathUnescape(path); err == nil {
+		path = unquoted
 	}
-	return h, true
-}
-
-func first(s *string, value string) {
-	if *s == "" {
-		*s = value
-	}
+	fields, _ := r.ReadMIMEHeader()
+	return head{
+		method: method, path: path, policy: fields.Get(policyHeader),
+		length: fields.Get("Content-Length"), coding: fields.Get("Transfer-Encoding"),
+	}, true
 }
 
 // bodied tells whether anything follows the head that belongs to the request.
