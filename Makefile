@@ -64,6 +64,6 @@ DAEMON ?= -minutes 30
 soak-daemon: tools
 	$(GO) run ./test/soakdaemon $(DAEMON)
 
-# Four nodes in one process lose a disk and get it back. Needs Go and rsync only.
+# Four nodes in one process lose a disk and get it back. Needs nothing but Go.
 demo:
 	$(GO) run ./cmd/understudy demo

@@ -15,8 +15,9 @@ import (
 func init() { process.SmallRegistry() } // as our programs do
 
 // Passes leave nothing behind: after the actor library's registry has filled its maps
-// once (2 MiB in all, whatever the number of actors), memory and goroutines stay as they are, pass after pass. Not under the race detector, whose
-// memory is its own: `make unit` runs it once without.
+// once (2 MiB in all, whatever the number of actors), memory and goroutines stay as
+// they are, pass after pass. Not under the race detector, whose memory is its own:
+// `make unit` runs it once without.
 func TestPassesLeaveNothingBehind(t *testing.T) {
 	const partitions, warm, more, slots = 20000, 5, 3, 64
 	inWorld(t, everywhere(partitions), func(w *world) {

@@ -8,6 +8,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/rs/zerolog"
 
+	"understudy/internal/plan"
 	"understudy/messages"
 )
 
@@ -49,7 +50,7 @@ type round struct {
 	waiting map[string]bool // devices whose pass is still to end
 	stats   messages.Stats  // everything since the round began, for the lines
 	jobs    int
-	times   []time.Duration
+	times   plan.Times
 	said    int // jobs attempted when the last lines were logged
 }
 
@@ -179,7 +180,7 @@ func (r *Recorder) jobDone(m *messages.JobDone) {
 	d.Done++
 	r.add(d, messages.Stats{Counts: m.Outcome.Counts, FailureNodes: m.Outcome.Failures})
 	if r.round != nil && !m.Outcome.Skipped {
-		r.round.times = append(r.round.times, m.Outcome.Elapsed)
+		r.round.times.Add(m.Outcome.Elapsed)
 	}
 }
 

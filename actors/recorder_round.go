@@ -135,7 +135,7 @@ func (r *Recorder) sayProgress() {
 	moved := r.round.stats.Attempted > r.round.said
 	r.round.said = r.round.stats.Attempted
 	lines := plan.StatsLines(plan.Progress{
-		Stats: r.round.stats, Jobs: r.round.jobs, Spent: r.now().Sub(r.round.begun), Times: r.round.times,
+		Stats: r.round.stats, Jobs: r.round.jobs, Spent: r.now().Sub(r.round.begun), Times: &r.round.times,
 	}, moved)
 	for _, line := range lines {
 		inSwiftsWords(r.log.Info()).Msg(line)

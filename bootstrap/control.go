@@ -8,6 +8,7 @@ import (
 
 	"understudy/actors"
 	"understudy/config"
+	"understudy/internal/store"
 	"understudy/messages"
 )
 
@@ -16,6 +17,14 @@ var errNotRunning = errors.New("the engine does not run")
 
 // askTimeout bounds a question to the engine whose ctx has no deadline.
 const askTimeout = 10 * time.Second
+
+// Store is the disks as the engine works on them at the moment, for a server that
+// shares them. A Reload makes others.
+func (e *Engine) Store() *store.Store {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.parts.disks
+}
 
 // Alive asks the supervisor to answer through its mailbox. An error says that it
 // does not work off its messages: the engine is wedged.

@@ -34,6 +34,7 @@ type parts struct {
 	placement *Placement
 	peers     *replicate.Client
 	lane      *native.Lane // nil: native_lane = no
+	disks     *store.Store
 	closers   []func()
 }
 
@@ -72,6 +73,7 @@ func (e *Engine) assemble(cfg *config.Config, before *parts) (*parts, error) {
 		return nil, err
 	}
 	disks := newStore(cfg, e.log)
+	p.disks = disks
 	silent := breaker.New(breaker.Config{Clock: wallClock{}, Rand: globalRand{}, Log: e.log})
 	questions := replicate.Config{ConnTimeout: cfg.ConnTimeout, HTTPTimeout: cfg.HTTPTimeout, UserAgent: "object-replicator " + strconv.Itoa(os.Getpid())}
 	if cfg.NativeLane {

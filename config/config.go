@@ -26,6 +26,8 @@ const DefaultSwiftConf = "/etc/swift/swift.conf"
 type Options struct {
 	SwiftConf string // path of swift.conf; DefaultSwiftConf when empty
 	Section   string // ReplicatorSection when empty
+
+	within *Config // of the replicator for whose Serving this is
 }
 
 // Config is every setting of one node. Durations are never negative.
@@ -73,6 +75,11 @@ type Config struct {
 	DiskFile DiskFile
 	Server   Server // only when Section is ServerSection
 	Swift    Swift
+
+	// ServePeers has the replicator answer peers itself, by what Serving says: the
+	// file's ServerSection with this Config's addresses, devices and log. Else nil.
+	ServePeers bool
+	Serving    *Config
 
 	// Warnings are what start-up should log, in order: Swift's own words where
 	// Swift warns too.
@@ -144,8 +151,19 @@ type DiskFile struct {
 	FallocateReservePercent float64 // of the disk
 }
 
-// Server is what only the receiving side reads. Swift: obj/server.py setup.
+// Server is what only the receiving side reads. Swift: obj/server.py setup,
+// common/wsgi.py get_socket and run_server.
 type Server struct {
+	BindTimeout time.Duration // to wait for an address that is in use
+	Backlog     int
+	KeepIdle    time.Duration // silence after which TCP probes a connection
+	MaxClients  int           // connections at a time
+	LogRequests bool
+	PassTo      string // address:port of who serves what we do not, or empty
+
+	ReconCachePath string // of [filter:recon]
+	DisablePath    string // of [filter:healthcheck]; empty is none
+
 	ReplicationServer      bool
 	ReplicationConcurrency int // 0 is no limit
 	FailureThreshold       int

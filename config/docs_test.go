@@ -114,12 +114,13 @@ const intro = `# Configuration
 <!-- Made from the table in config/ by: go test ./config -run TestDocs -update -->
 
 Understudy reads Swift's own files: the ` + "`[object-replicator]`" + ` section of ` + "`object-server.conf`" + ` over its ` + "`[DEFAULT]`" + `, and
-` + "`/etc/swift/swift.conf`" + `. In place of a file a folder can be given: its ` + "`*.conf`" + ` files are read in alphabetical order, and later ones win.
+` + "`/etc/swift/swift.conf`" + `; the receiving side reads ` + "`[app:object-server]`" + ` as PasteDeploy does. In place of a file a folder can be given: its ` + "`*.conf`" + ` files are read in alphabetical order, and later ones win.
 
     understudy config check /etc/swift/object-server.conf    # would it start? which keys does nobody read?
     understudy config show /etc/swift/object-server.conf     # every value, and the line that it comes from
+    understudy config show --server /etc/swift/object-server.conf    # the same for "understudy serve"
 
-Exit codes of both: 0 the replicator would start, 1 it would not (the reasons are on stderr), 2 bad command line.
+Exit codes of both: 0 the replicator (with ` + "`--server`" + ` the server) would start, 1 it would not (the reasons are on stderr), 2 bad command line.
 ` + "`--swift-conf PATH`" + ` reads another swift.conf; ` + "`config show --json`" + ` is for programs.
 
 ## The dialect
@@ -136,7 +137,7 @@ The files are read as Swift reads them:
 - Numbers are Python's: ` + "`1_000`" + ` and ` + "`+5`" + ` are fine. Times are never negative.
 - ` + "`set key = value`" + ` belongs to ` + "`[app:...]`" + ` sections and does nothing in ` + "`[object-replicator]`" + `.
 
-"In this version" says what an option does here: **as in Swift**; **accepted, no effect (as in Swift)** for what the replicator of Swift reads
-without using it either, at least not with rsync; **not yet** for what this version cannot do: start-up warns when it is set to another value
-than the default; **not supported** likewise, for good; **differs** for what is honoured in another way; **Understudy's own**.
+"In this version" says what an option does here: **as in Swift**; **accepted, no effect (as in Swift)** for what Swift's replicator, or its
+server's REPLICATE and SSYNC, read without using it either, at least not with rsync; **not supported**, for good: start-up warns when it is set to
+another value than the default; **differs** for what is honoured in another way; **Understudy's own**.
 `

@@ -30,7 +30,7 @@ func Inspect(path string, o Options) *Report {
 	if o.Section == "" {
 		o.Section = ReplicatorSection
 	}
-	l := &loader{c: &Config{Path: path, Section: o.Section}, scope: Replicator}
+	l := &loader{c: &Config{Path: path, Section: o.Section}, scope: Replicator, within: o.within}
 	if o.Section == ServerSection {
 		l.scope = ObjServer
 	}
@@ -42,6 +42,9 @@ func Inspect(path string, o Options) *Report {
 		l.readSwiftSection(swift, "swift-constraints", SwiftLimits)
 	}
 	l.readHash(swift)
+	if l.c.ServePeers {
+		l.readServing(path, o)
+	}
 	return &Report{Config: l.c, Problems: l.problems, Unknown: unknown}
 }
 
@@ -54,6 +57,7 @@ type loader struct {
 	scope    Scope
 	s        *section
 	problems Problems
+	within   *Config // that of the process which serves peers by this one
 }
 
 func (l *loader) problem(err error) {
@@ -90,14 +94,21 @@ func (l *loader) readDaemon(path string) []Unknown {
 	for _, folded := range l.s.folded {
 		l.warn("%s", folded)
 	}
+	l.options(l.scope)
+	l.applyRules()
+	if l.scope == ObjServer {
+		l.readFilters(d)
+	}
+	l.warnOfEffects()
+	return unknownKeys(l.s, l.scope)
+}
+
+func (l *loader) options(scope Scope) {
 	for _, o := range Table() {
-		if o.Scope&l.scope != 0 {
+		if o.Scope&scope != 0 {
 			l.option(o)
 		}
 	}
-	l.applyRules()
-	l.warnOfEffects()
-	return unknownKeys(l.s, l.scope)
 }
 
 // option reads one row of the table. Rows without a field are left to rules.go.

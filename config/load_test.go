@@ -224,7 +224,7 @@ func TestKeysThatDifferInCase(t *testing.T) {
 }
 
 func TestServerOptions(t *testing.T) {
-	c, err := Load(writeConf(t, "[DEFAULT]\nnode_timeout = 9\n[app:object-server]\nuse = egg:swift#object\nreplication_concurrency = 0\n"+
+	c, err := Load(writeConf(t, "[DEFAULT]\nnode_timeout = 9\nbind_port = 6200\n[app:object-server]\nuse = egg:swift#object\nreplication_concurrency = 0\n"+
 		"allowed_headers = A-b, ,C\nset devices = /x\nnode_timeout = 8\n"),
 		Options{Section: ServerSection, SwiftConf: writeFile(t, t.TempDir(), "swift.conf", hashed+"[swift-constraints]\nmax_meta_count = 10\nextra_header_count = 4\n")})
 	if err != nil {

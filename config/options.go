@@ -38,14 +38,13 @@ type Effect int
 const (
 	AsSwift     Effect = iota // the same as in Swift
 	NoEffect                  // read by Swift's replicator too, and without effect there too
-	NotYet                    // not in this version; start-up warns when it is set
 	Unsupported               // never; start-up warns when it is set
 	Differs                   // honoured, in another way than Swift: the meaning says how
 	Own                       // Swift does not know it
 )
 
 func (e Effect) String() string {
-	names := [...]string{"as in Swift", "accepted, no effect (as in Swift)", "not yet", "not supported", "differs", "Understudy's own"}
+	names := [...]string{"as in Swift", "accepted, no effect (as in Swift)", "not supported", "differs", "Understudy's own"}
 	if e < 0 || int(e) >= len(names) {
 		return fmt.Sprintf("Effect(%d)", int(e))
 	}
@@ -56,12 +55,14 @@ func (e Effect) String() string {
 type Scope int
 
 const (
-	Replicator  Scope = 1 << iota // [object-replicator] over [DEFAULT]
-	ObjServer                     // [app:object-server] under [DEFAULT]
-	SwiftHash                     // [swift-hash] of swift.conf
-	SwiftLimits                   // [swift-constraints] of swift.conf, read for ObjServer only
-	SwiftPolicy                   // [storage-policy:N] of swift.conf
-	Both        = Replicator | ObjServer
+	Replicator   Scope = 1 << iota // [object-replicator] over [DEFAULT]
+	ObjServer                      // [app:object-server] under [DEFAULT]
+	SwiftHash                      // [swift-hash] of swift.conf
+	SwiftLimits                    // [swift-constraints] of swift.conf, read for ObjServer only
+	SwiftPolicy                    // [storage-policy:N] of swift.conf
+	ReconFilter                    // [filter:recon] under [DEFAULT], read for ObjServer only
+	HealthFilter                   // [filter:healthcheck] likewise
+	Both         = Replicator | ObjServer
 )
 
 // Option is one row of the table that everything is driven by: the loader,
@@ -81,6 +82,7 @@ type Option struct {
 	when           func(*Config) bool          // read only if; nil is always
 	valid          func(float64) (rule string) // numbers: what is wrong, or empty
 	words          []string                    // Text: the only values, or nil
+	form           func(text string) error     // Text: what is wrong with it, or nil
 	foreign        func(text string) bool      // a value that is meant for somebody else
 }
 
@@ -96,7 +98,7 @@ type Value struct {
 func Table() []*Option {
 	var out []*Option
 	for _, rows := range [][]Option{
-		nodeOptions, passOptions, transferOptions, logOptions, statsdOptions, diskFileOptions, serverOptions, swiftConfOptions,
+		nodeOptions, passOptions, transferOptions, logOptions, statsdOptions, diskFileOptions, listenOptions, serverOptions, filterOptions, swiftConfOptions,
 	} {
 		for i := range rows {
 			out = append(out, &rows[i])

@@ -24,7 +24,9 @@ func (l *loader) applyRules() {
 	l.show("log_max_line_length", l.value("log_max_line_length").Origin)
 	c.Priority = l.priority()
 	l.onePerDevice()
-	if l.scope == Replicator {
+	if l.scope == ObjServer {
+		l.listening()
+	} else {
 		l.intervalRule()
 		l.rsyncModule()
 		c.ReplicatorWorkers = max(0, c.ReplicatorWorkers)
@@ -131,8 +133,6 @@ func (l *loader) warnOfEffects() {
 			continue
 		}
 		switch v.Option.Effect {
-		case NotYet:
-			l.warn("%s: option %s has no effect in this version", v.Origin, v.Option.Name)
 		case Unsupported:
 			l.warn("%s: option %s is not supported", v.Origin, v.Option.Name)
 		case AsSwift, NoEffect, Differs, Own:

@@ -78,6 +78,18 @@ func (d *document) serverSection(name string) (*section, error) {
 	return out, nil
 }
 
+// filterSection is a [filter:...] section as PasteDeploy reads it, or [DEFAULT]
+// when it is missing.
+func (d *document) filterSection(name string) (*section, error) {
+	if d.has(name) {
+		return d.serverSection(name)
+	}
+	s := newSection(name)
+	s.inject(d.path)
+	s.merge(d, defaultSection)
+	return s, s.resolve(true)
+}
+
 // swiftSection is a section of swift.conf, where every value is interpolated
 // whether or not it holds a reference.
 func (d *document) swiftSection(name string) *section {

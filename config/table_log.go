@@ -16,7 +16,7 @@ var logOptions = []Option{
 		field:   func(c *Config) any { return &c.Log.Name },
 	},
 	{
-		Name: "log_format", Group: logGroup, Scope: Replicator, Kind: Text, Default: "syslog", Effect: Own,
+		Name: "log_format", Group: logGroup, Scope: Both, Kind: Text, Default: "syslog", Effect: Own,
 		Meaning: "syslog sends lines in Swift's form to the syslog daemon, json and console write theirs to stderr, which then stays open: use them " +
 			"under systemd or in a terminal, for swift-init waits until stderr is closed. A value with braces is the access log " +
 			"template of Swift's servers, which have an option of the same name: it is left to them.",
@@ -55,6 +55,11 @@ var logOptions = []Option{
 		Name: "log_max_line_length", Group: logGroup, Scope: Both, Kind: Int, Default: "0",
 		Meaning: "Shorten longer lines, keeping both ends; 0 or less is no limit.",
 		field:   func(c *Config) any { return &c.Log.MaxLineLength },
+	},
+	{
+		Name: "log_requests", Group: logGroup, Scope: ObjServer, Kind: Bool, Default: "true",
+		Meaning: "A line for each request, at level DEBUG as Swift's for REPLICATE and SSYNC.",
+		field:   func(c *Config) any { return &c.Server.LogRequests },
 	},
 	{
 		Name: "log_custom_handlers", Group: logGroup, Scope: Both, Kind: List, Unset: "none", Effect: Unsupported,

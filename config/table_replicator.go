@@ -26,7 +26,7 @@ var nodeOptions = []Option{
 	},
 	{
 		Name: "bind_ip", Group: "The node", Scope: Both, Kind: Text, Default: "0.0.0.0",
-		Meaning: "Tells which devices of the ring are local, unless ring_ip is set; 0.0.0.0 is every address of the machine.",
+		Meaning: "Tells which devices of the ring are local, unless ring_ip is set; 0.0.0.0 is every address of the machine. A server listens on it.",
 		field:   func(c *Config) any { return &c.BindIP },
 	},
 	{
@@ -36,12 +36,12 @@ var nodeOptions = []Option{
 	},
 	{
 		Name: "servers_per_port", Group: "The node", Scope: Both, Kind: Int, Default: "0", emptyIsDefault: true,
-		Meaning: "Not 0: the port does not matter for which devices are local.",
+		Meaning: "Not 0: the port does not matter for which devices are local. A server refuses it.",
 		field:   func(c *Config) any { return &c.ServersPerPort },
 	},
 	{
 		Name: "bind_port", Group: "The node", Scope: Both, Kind: Int, Default: "6200", valid: between(0, maxPort),
-		Meaning: "A local device has this replication port. Not read when servers_per_port is set.",
+		Meaning: "A local device has this replication port. Not read when servers_per_port is set. A server listens on it, and must be given it.",
 		field:   func(c *Config) any { return &c.BindPort },
 		when:    func(c *Config) bool { return c.ServersPerPort == 0 },
 	},
@@ -49,6 +49,12 @@ var nodeOptions = []Option{
 		Name: "user", Group: "The node", Scope: Both, Kind: Text, Default: "swift",
 		Meaning: "User to become when started by root.",
 		field:   func(c *Config) any { return &c.User },
+	},
+	{
+		Name: "serve_peers", Group: "The node", Scope: Replicator, Kind: Bool, Default: "false", Effect: Own,
+		Meaning: "Answer REPLICATE and SSYNC of peers in the replicator's own process, on this section's bind_ip and bind_port, " +
+			"by the other options of [app:object-server]. Not in script mode.",
+		field: func(c *Config) any { return &c.ServePeers },
 	},
 	{
 		Name: "nice_priority", Group: "The node", Scope: Both, Kind: Text, Unset: "left alone",

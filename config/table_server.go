@@ -5,7 +5,9 @@ package config
 
 const (
 	diskFileGroup = "Disk files"
+	listenGroup   = "Listening ([app:object-server])"
 	serverGroup   = "Object server ([app:object-server])"
+	filterGroup   = "Filters ([filter:recon], [filter:healthcheck])"
 	swiftGroup    = "swift.conf"
 )
 
@@ -21,17 +23,17 @@ var diskFileOptions = []Option{
 		field:   func(c *Config) any { return &c.DiskFile.CommitWindow },
 	},
 	{
-		Name: "replication_concurrency_per_device", Group: diskFileGroup, Scope: Both, Kind: Int, Default: "1", Effect: NoEffect, valid: atLeast(0),
-		Meaning: "Incoming SSYNC requests at a time per device; 0 is no limit. For the receiving side.",
+		Name: "replication_concurrency_per_device", Group: diskFileGroup, Scope: Both, Kind: Int, Default: "1", valid: atLeast(0),
+		Meaning: "Incoming SSYNC requests at a time per device; 0 is no limit. For the server.",
 		field:   func(c *Config) any { return &c.DiskFile.ConcurrencyPerDevice },
 	},
 	{
-		Name: "replication_one_per_device", Group: diskFileGroup, Scope: Both, Kind: Bool, Unset: "unset", Effect: NoEffect,
+		Name: "replication_one_per_device", Group: diskFileGroup, Scope: Both, Kind: Bool, Unset: "unset",
 		Meaning: "Old form of replication_concurrency_per_device: true is 1, false is 0. Start-up warns.",
 	},
 	{
-		Name: "replication_lock_timeout", Group: diskFileGroup, Scope: Both, Kind: WholeSeconds, Default: "15", Effect: NoEffect, valid: atLeast(0),
-		Meaning: "Wait for the locks of an incoming SSYNC request. For the receiving side.",
+		Name: "replication_lock_timeout", Group: diskFileGroup, Scope: Both, Kind: WholeSeconds, Default: "15", valid: atLeast(0),
+		Meaning: "Wait for the locks of an incoming SSYNC request. For the server.",
 		field:   func(c *Config) any { return &c.DiskFile.ReplicationLockTimeout },
 	},
 	{
@@ -45,8 +47,8 @@ var diskFileOptions = []Option{
 		field:   func(c *Config) any { return &c.DiskFile.KeepCacheSize },
 	},
 	{
-		Name: "mb_per_sync", Group: diskFileGroup, Scope: Both, Kind: Int, Default: "512", Effect: NoEffect,
-		Meaning: "MiB written between two syncs.",
+		Name: "mb_per_sync", Group: diskFileGroup, Scope: Both, Kind: Int, Default: "512",
+		Meaning: "MiB written between two syncs. For the server.",
 		field:   func(c *Config) any { return &c.DiskFile.MBPerSync },
 	},
 	{
@@ -55,72 +57,14 @@ var diskFileOptions = []Option{
 		field:   func(c *Config) any { return &c.DiskFile.Splice },
 	},
 	{
-		Name: "disable_fallocate", Group: diskFileGroup, Scope: Both, Kind: Bool, Default: "no", Effect: NoEffect,
-		Meaning: "Do not allocate space before writing.",
+		Name: "disable_fallocate", Group: diskFileGroup, Scope: Both, Kind: Bool, Default: "no",
+		Meaning: "Do not allocate space before writing. For the server.",
 		field:   func(c *Config) any { return &c.DiskFile.DisableFallocate },
 	},
 	{
-		Name: "fallocate_reserve", Group: diskFileGroup, Scope: Both, Kind: Reserve, Default: "1%", Effect: NoEffect,
-		Meaning: "Space to leave free when writing. A bad value keeps the daemon from starting all the same.",
+		Name: "fallocate_reserve", Group: diskFileGroup, Scope: Both, Kind: Reserve, Default: "1%",
+		Meaning: "Space to leave free when writing, for the server. A bad value keeps the replicator from starting all the same.",
 		field:   func(c *Config) any { return &c.DiskFile },
-	},
-}
-
-var serverOptions = []Option{
-	{
-		Name: "node_timeout", Group: serverGroup, Scope: ObjServer, Kind: Seconds, Default: "3", Effect: NotYet, valid: atLeast(0),
-		Meaning: "Time to send a chunk to another server.",
-		field:   func(c *Config) any { return &c.NodeTimeout },
-	},
-	{
-		Name: "conn_timeout", Group: serverGroup, Scope: ObjServer, Kind: Seconds, Default: "0.5", Effect: NotYet, valid: atLeast(0),
-		Meaning: "Time to connect to another server.",
-		field:   func(c *Config) any { return &c.ConnTimeout },
-	},
-	{
-		Name: "client_timeout", Group: serverGroup, Scope: ObjServer, Kind: Seconds, Default: "60", Effect: NotYet, valid: atLeast(0),
-		Meaning: "Time to wait for each chunk of a request.",
-		field:   func(c *Config) any { return &c.Server.ClientTimeout },
-	},
-	{
-		Name: "container_update_timeout", Group: serverGroup, Scope: ObjServer, Kind: Seconds, Default: "1", Effect: NotYet, valid: atLeast(0),
-		Meaning: "Time for a container update.",
-		field:   func(c *Config) any { return &c.Server.ContainerUpdateTimeout },
-	},
-	{
-		Name: "max_upload_time", Group: serverGroup, Scope: ObjServer, Kind: WholeSeconds, Default: "86400", Effect: NotYet, valid: atLeast(0),
-		Meaning: "Longest time that one upload may take.",
-		field:   func(c *Config) any { return &c.Server.MaxUploadTime },
-	},
-	{
-		Name: "allowed_headers", Group: serverGroup, Scope: ObjServer, Kind: List, Effect: NotYet,
-		Default: "content-disposition, content-encoding, x-delete-at, x-object-manifest, x-static-large-object, cache-control, " +
-			"content-language, expires, x-robots-tag",
-		Meaning: "Headers that are kept with an object.",
-		field:   func(c *Config) any { return &c.Server.AllowedHeaders },
-	},
-	{
-		Name: "replication_server", Group: serverGroup, Scope: ObjServer, Kind: Bool, Default: "true", Effect: NotYet,
-		Meaning: "Answer REPLICATE and SSYNC.",
-		field:   func(c *Config) any { return &c.Server.ReplicationServer },
-	},
-	{
-		Name: "replication_concurrency", Group: serverGroup, Scope: ObjServer, Kind: Int, Default: "4", Effect: NotYet,
-		emptyIsDefault: true, valid: atLeast(0),
-		Meaning: "Incoming SSYNC requests at a time; 0 is no limit.",
-		field:   func(c *Config) any { return &c.Server.ReplicationConcurrency },
-	},
-	{
-		Name: "replication_failure_threshold", Group: serverGroup, Scope: ObjServer, Kind: Int, Default: "100", Effect: NotYet,
-		emptyIsDefault: true,
-		Meaning:        "Failures before an SSYNC request can be given up.",
-		field:          func(c *Config) any { return &c.Server.FailureThreshold },
-	},
-	{
-		Name: "replication_failure_ratio", Group: serverGroup, Scope: ObjServer, Kind: Number, Default: "1.0", Effect: NotYet,
-		emptyIsDefault: true,
-		Meaning:        "Failures per success at which an SSYNC request is given up.",
-		field:          func(c *Config) any { return &c.Server.FailureRatio },
 	},
 }
 
@@ -147,42 +91,42 @@ var swiftConfOptions = []Option{
 	{Name: "ec_object_segment_size", Group: swiftGroup, Scope: SwiftPolicy, Kind: Int, Default: "1048576", Meaning: "Bytes."},
 	{Name: "ec_duplication_factor", Group: swiftGroup, Scope: SwiftPolicy, Kind: Int, Default: "1", Meaning: "More than 0."},
 	{
-		Name: "max_file_size", Group: swiftGroup, Scope: SwiftLimits, Kind: Int, Default: "5368709122", Effect: NotYet,
+		Name: "max_file_size", Group: swiftGroup, Scope: SwiftLimits, Kind: Int, Default: "5368709122",
 		Meaning: "Bytes of an object.",
 		field:   func(c *Config) any { return &c.Server.Constraints.MaxFileSize },
 	},
 	{
-		Name: "max_meta_name_length", Group: swiftGroup, Scope: SwiftLimits, Kind: Int, Default: "128", Effect: NotYet,
+		Name: "max_meta_name_length", Group: swiftGroup, Scope: SwiftLimits, Kind: Int, Default: "128",
 		Meaning: "Bytes of a metadata name.",
 		field:   func(c *Config) any { return &c.Server.Constraints.MaxMetaNameLength },
 	},
 	{
-		Name: "max_meta_value_length", Group: swiftGroup, Scope: SwiftLimits, Kind: Int, Default: "256", Effect: NotYet,
+		Name: "max_meta_value_length", Group: swiftGroup, Scope: SwiftLimits, Kind: Int, Default: "256",
 		Meaning: "Bytes of a metadata value.",
 		field:   func(c *Config) any { return &c.Server.Constraints.MaxMetaValueLength },
 	},
 	{
-		Name: "max_meta_count", Group: swiftGroup, Scope: SwiftLimits, Kind: Int, Default: "90", Effect: NotYet,
+		Name: "max_meta_count", Group: swiftGroup, Scope: SwiftLimits, Kind: Int, Default: "90",
 		Meaning: "Metadata entries of an object.",
 		field:   func(c *Config) any { return &c.Server.Constraints.MaxMetaCount },
 	},
 	{
-		Name: "max_meta_overall_size", Group: swiftGroup, Scope: SwiftLimits, Kind: Int, Default: "4096", Effect: NotYet,
+		Name: "max_meta_overall_size", Group: swiftGroup, Scope: SwiftLimits, Kind: Int, Default: "4096",
 		Meaning: "Bytes of all metadata of an object.",
 		field:   func(c *Config) any { return &c.Server.Constraints.MaxMetaOverallSize },
 	},
 	{
-		Name: "max_header_size", Group: swiftGroup, Scope: SwiftLimits, Kind: Int, Default: "8192", Effect: NotYet,
+		Name: "max_header_size", Group: swiftGroup, Scope: SwiftLimits, Kind: Int, Default: "8192",
 		Meaning: "Bytes of a header line.",
 		field:   func(c *Config) any { return &c.Server.Constraints.MaxHeaderSize },
 	},
 	{
-		Name: "max_object_name_length", Group: swiftGroup, Scope: SwiftLimits, Kind: Int, Default: "1024", Effect: NotYet,
+		Name: "max_object_name_length", Group: swiftGroup, Scope: SwiftLimits, Kind: Int, Default: "1024",
 		Meaning: "Bytes of an object's name.",
 		field:   func(c *Config) any { return &c.Server.Constraints.MaxObjectNameLength },
 	},
 	{
-		Name: "extra_header_count", Group: swiftGroup, Scope: SwiftLimits, Kind: Int, Default: "0", Effect: NotYet,
+		Name: "extra_header_count", Group: swiftGroup, Scope: SwiftLimits, Kind: Int, Default: "0", Effect: NoEffect,
 		Meaning: "Headers allowed on top of max_meta_count + 36.",
 		field:   func(c *Config) any { return &c.Server.Constraints.ExtraHeaderCount },
 	},

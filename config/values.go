@@ -33,6 +33,11 @@ func (o *Option) read(c *Config, text string) (warning string, err error) {
 		if o.words != nil && !slices.Contains(o.words, text) {
 			return "", fmt.Errorf("must be %s, not %s", strings.Join(o.words, " or "), pytext.Repr(text))
 		}
+		if o.form != nil {
+			if err := o.form(text); err != nil {
+				return "", err
+			}
+		}
 		*o.field(c).(*string) = text
 	case Bool:
 		*o.field(c).(*bool) = pytext.True(text)

@@ -157,9 +157,9 @@ func (s Silence) String() string {
 
 // PeerState is what is known of a peer that was silent. Peers that answer have none.
 type PeerState struct {
-	Lane     string // "replicate" (questions) or "sync" (pushes): different servers
+	Lane     string // "replicate" (questions) or "sync" (pushes): different servers; "native": one that refuses
 	Peer     string // ip:port of a node, or ip:port/device of one device of it
-	Breaker  string // "open": not asked now; "half-open": one job tries it
+	Breaker  string // "open": not asked now; "half-open": one job tries it; "refused": see docs/native-lane.md
 	Failures int    // silences in a row
 	Why      string // of the last one
 	Since    time.Time

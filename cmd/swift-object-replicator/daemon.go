@@ -1,13 +1,8 @@
 package main
 
 import (
-	"fmt"
 	"os"
-	"os/signal"
 	"sync"
-	"syscall"
-
-	"github.com/rs/zerolog"
 
 	"understudy/actors"
 	"understudy/bootstrap"
@@ -31,18 +26,18 @@ func run(args Args) error {
 	if err != nil {
 		return err
 	}
-	out, err := openLogs(cfg, args.Verbose)
+	out, err := bootstrap.OpenLogs(cfg, args.Verbose, flushLimit)
 	if err != nil {
 		return err
 	}
 	defer out.Close()
 	log := out.Logger
-	process.SetPriority(log, os.Stdout, priority(cfg))
+	bootstrap.SetPriority(cfg, log)
 	if err := process.UseUTC(); err != nil {
 		return err
 	}
-	notice(log, "Starting %d", os.Getpid())
-	warn(log, cfg.Warnings)
+	bootstrap.Notice(log, "Starting %d", os.Getpid())
+	bootstrap.Warn(log, cfg)
 	stands := make(chan struct{})
 	engine, err := bootstrap.New(bootstrap.Settings{
 		Config: cfg, Once: once, Only: actors.Overrides(only), Log: log,
@@ -51,41 +46,17 @@ func run(args Args) error {
 	if err != nil {
 		return err
 	}
-	signals, err := becomeDaemon(cfg, args.Verbose)
+	node, err := newNode(cfg, engine, once, log)
+	if err != nil {
+		return err
+	}
+	signals, err := bootstrap.BecomeDaemon(cfg, args.Verbose)
 	if err != nil {
 		return err
 	}
 	if !once {
 		logs.Swift(log.Info()).Msg("Starting object replicator in daemon mode.")
 	}
-	d := &daemon{engine: engine, stands: stands, signals: signals, log: log, started: cfg, load: load, manager: systemd{}}
+	d := &daemon{engine: node, stands: stands, signals: signals, log: log, started: cfg, load: load, manager: systemd{}}
 	return d.serve()
-}
-
-// becomeDaemon drops the privileges and the ties to whoever started the process.
-// swift-init takes the end of its output for the end of the start and may stop it
-// in the next instant, so signals are caught from before that.
-func becomeDaemon(cfg *config.Config, verbose bool) (<-chan os.Signal, error) {
-	if err := process.DropPrivileges(cfg.User); err != nil {
-		return nil, err
-	}
-	if err := process.Hygiene(); err != nil {
-		return nil, err
-	}
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	// Caught and thrown away: a reader of standard error that goes must not take
-	// the daemon with it. Ignored instead, it would be ignored by rsync, too.
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	return signals, process.RedirectStdio(verbose || cfg.Log.Format != logs.FormatSyslog)
-}
-
-func warn(log zerolog.Logger, warnings []string) {
-	for _, warning := range warnings {
-		logs.Swift(log.Warn()).Msg(warning)
-	}
-}
-
-func notice(log zerolog.Logger, format string, args ...any) {
-	logs.Swift(logs.Notice(log)).Msg(fmt.Sprintf(format, args...))
 }

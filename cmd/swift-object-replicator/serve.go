@@ -8,6 +8,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"understudy/bootstrap"
 	"understudy/config"
 	"understudy/internal/observe/logs"
 	"understudy/internal/process"
@@ -82,9 +83,9 @@ func (d *daemon) serve() error {
 // end for a surprise if the signal was not its own.
 func (d *daemon) stop(s os.Signal, cancel func(), ended <-chan error) {
 	if s == syscall.SIGTERM {
-		notice(d.log, "SIGTERM received (%d)", os.Getpid())
+		bootstrap.Notice(d.log, "SIGTERM received (%d)", os.Getpid())
 	} else {
-		notice(d.log, "User quit")
+		bootstrap.Notice(d.log, "User quit")
 	}
 	cancel()
 	within(closeLimit, func() { d.tell("stopping", d.manager.Stopping) })
@@ -95,7 +96,7 @@ func (d *daemon) stop(s os.Signal, cancel func(), ended <-chan error) {
 		within(closeLimit, d.engine.Close)
 	}
 	if s == syscall.SIGINT {
-		notice(d.log, "Exited %d", os.Getpid())
+		bootstrap.Notice(d.log, "Exited %d", os.Getpid())
 	}
 }
 
@@ -136,7 +137,7 @@ func (d *daemon) exited(err error) error {
 		logs.Swift(logs.Critical(d.log)).Err(err).Msgf("UNCAUGHT EXCEPTION: %v", err)
 		return err
 	}
-	notice(d.log, "Exited %d", os.Getpid())
+	bootstrap.Notice(d.log, "Exited %d", os.Getpid())
 	return nil
 }
 

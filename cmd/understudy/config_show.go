@@ -18,9 +18,9 @@ func newConfigShow() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show CONF",
 		Short: "Show every setting and where it comes from",
-		Long: `Show every effective setting of the replicator and where it comes from:
-a line of a file with its section, or "default". The hash prefix and suffix of
-swift.conf are secrets: only their length is shown.
+		Long: `Show every effective setting of the replicator, or of the server, and where it
+comes from: a line of a file with its section, or "default". The hash prefix and
+suffix of swift.conf are secrets: only their length is shown.
 
 Exit codes: 0 shown, 1 the configuration cannot be used, 2 bad command line.`,
 		Args: cobra.ExactArgs(1),

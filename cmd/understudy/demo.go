@@ -37,15 +37,12 @@ func newDemo() *cobra.Command {
 		Long: `Run a small cluster in a temporary folder and lose one of its disks.
 
 Every node has its own configuration, disks, object server and replication
-engine; all run in this process, on loopback addresses, with a real rsync daemon
-between them. Objects are written as Swift writes them, one disk is emptied as
+engine; all run in this process, on loopback addresses, and push objects to each
+other by SSYNC. Objects are written as Swift writes them, one disk is emptied as
 if it had been replaced, and the engines run pass after pass until all copies
 are back. Then every byte, all metadata and every suffix hash are checked.
 
-A peer that is quicker than the new disk's own first pass, which makes the
-folder for objects, fails to push and does it in the next round, as in Swift.
-
-It needs rsync, no root, no Swift, and leaves nothing behind.
+It needs no other program, no root, no Swift, and leaves nothing behind.
 Exit codes: 0 all is back, 1 it is not, 2 bad command line.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -95,12 +92,8 @@ func (d *demo) run(ctx context.Context, out io.Writer) (err error) {
 		}
 	}()
 	err = d.show(ctx, folder, p)
-	switch {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return errors.New("interrupted")
-	case errors.Is(err, lab.ErrNoRsync):
-		return fmt.Errorf("%w, and replication needs it; install the package rsync: "+
-			"apt install rsync, dnf install rsync, apk add rsync, …", err)
 	}
 	return err
 }

@@ -17,7 +17,7 @@ const maxRounds = 3
 func (d *demo) show(ctx context.Context, folder string, p *demoPrinter) (err error) {
 	cluster, err := lab.New(ctx, lab.Spec{
 		Dir: folder, Nodes: d.nodes, Disks: d.disks, Replicas: demoReplicas,
-		PartPower: d.partPower(), Seed: d.seed, Options: map[string]string{"concurrency": "4"},
+		PartPower: d.partPower(), Seed: d.seed, Options: map[string]string{"concurrency": "4", "sync_method": "ssync"},
 	})
 	if err != nil {
 		return err
@@ -27,7 +27,7 @@ func (d *demo) show(ctx context.Context, folder string, p *demoPrinter) (err err
 		plural(d.nodes, "node"), plural(d.disks, "disk"), cluster.Ring.Partitions(), demoReplicas, d.seed)
 
 	begun := time.Now()
-	history, err := cluster.Seed(ctx, lab.Draw{Objects: d.objects, Seed: d.seed, Base: begun.Add(-3 * time.Hour)})
+	history, err := cluster.Seed(ctx, lab.Draw{Objects: d.objects, Seed: d.seed, Base: begun.Add(-3 * time.Hour), Ssync: true})
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (d *demo) recover(ctx context.Context, c *lab.Cluster, h *lab.History, lost
 			failures = fmt.Sprintf(", %d failed", r.Stats.Failure)
 		}
 		p.step(fmt.Sprintf("round %d", round), r.Elapsed, "%s, %s%s; %d of %d copies in place",
-			plural(r.Stats.Attempted, "job"), plural(r.Stats.Rsync, "rsync"), failures, v.Good, v.Copies)
+			plural(r.Stats.Attempted, "job"), plural(r.Stats.Rsync, "push"), failures, v.Good, v.Copies)
 		if v.OK() || round == maxRounds || round > 1 && v.Good <= good {
 			p.step("check", time.Since(begun), "%s, all metadata, %s (disk and server)",
 				size(v.Bytes), plural(v.Suffixes, "suffix hash"))

@@ -5,9 +5,14 @@ package main
 import (
 	"fmt"
 	"os"
+	"runtime"
 
 	"understudy/internal/process"
 )
+
+// The main goroutine stays on the main thread: while "serve" runs it only waits for
+// signals, which nobody would see were that thread stuck on a dead disk.
+func init() { runtime.LockOSThread() }
 
 func main() {
 	process.SmallRegistry()

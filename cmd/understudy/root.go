@@ -56,7 +56,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newVersion(), newConfig(), newDemo(), newBench())
+	root.AddCommand(newVersion(), newConfig(), newDemo(), newServe(), newBench())
 	return root
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -50,18 +49,13 @@ func (c *Cluster) Check(ctx context.Context, h *History) (*Verdict, error) {
 	return v, nil
 }
 
-// wanted are the files that must be on each disk, by path.
-func (c *Cluster) wanted(h *History) map[Place]map[string]*File {
-	all := map[Place]map[string]*File{}
+// wanted are the objects that must be on each disk.
+func (c *Cluster) wanted(h *History) map[Place][]*Object {
+	all := map[Place][]*Object{}
 	for i := range h.Objects {
 		o := &h.Objects[i]
 		for _, p := range c.Primaries(o.Partition) {
-			if all[p] == nil {
-				all[p] = map[string]*File{}
-			}
-			for j := range o.Files {
-				all[p][filepath.Join(o.Dir(), o.Files[j].Name)] = &o.Files[j]
-			}
+			all[p] = append(all[p], o)
 		}
 	}
 	return all
@@ -96,27 +90,46 @@ func (c *Cluster) judge(h *History, places []Place, looks []*look) *Verdict {
 // look is what is on one disk.
 type look struct {
 	place  Place
-	wanted map[string]*File
-	good   map[string]bool                // wanted and right
+	wanted []*Object
+	files  map[string]*File               // of the wanted, in either form, by path
+	seen   map[string]bool                // of these
+	good   map[string]bool                // seen and right
 	names  map[string]map[string][]string // partition/suffix, hash, names of files
 	found  Verdict
 	buf    []byte
 }
 
-func newLook(p Place, wanted map[string]*File) *look {
-	return &look{
-		place: p, wanted: wanted, good: map[string]bool{},
+func newLook(p Place, wanted []*Object) *look {
+	l := &look{
+		place: p, wanted: wanted, files: map[string]*File{}, seen: map[string]bool{}, good: map[string]bool{},
 		names: map[string]map[string][]string{}, buf: make([]byte, 256<<10),
 	}
+	for _, o := range wanted {
+		for _, form := range [][]File{o.Files, o.Carried} {
+			for i := range form {
+				l.files[o.path(form[i])] = &form[i]
+			}
+		}
+	}
+	return l
+}
+
+func (o *Object) path(f File) string { return filepath.Join(o.Dir(), f.Name) }
+
+// form is how an object is here: as it was written or as ssync carried it.
+func (l *look) form(o *Object) []File {
+	if len(o.Carried) > 0 && all(o.Carried, func(f File) bool { return l.seen[o.path(f)] }) {
+		return o.Carried
+	}
+	return o.Files
 }
 
 func (l *look) holds(o *Object) bool {
-	for i := range o.Files {
-		if !l.good[filepath.Join(o.Dir(), o.Files[i].Name)] {
-			return false
-		}
-	}
-	return true
+	return all(l.form(o), func(f File) bool { return l.good[o.path(f)] })
+}
+
+func all(files []File, f func(File) bool) bool {
+	return !slices.ContainsFunc(files, func(file File) bool { return !f(file) })
 }
 
 // What a disk may hold beside objects: locks, cached hashes.
@@ -146,12 +159,26 @@ func (l *look) walk(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, rel := range slices.Sorted(maps.Keys(l.wanted)) {
-		if _, err := os.Lstat(filepath.Join(root, rel)); errors.Is(err, fs.ErrNotExist) {
-			l.found.add(Short, l.place.String(), rel, "there is no such file")
-		}
+	for _, o := range l.wanted {
+		l.complete(o)
 	}
 	return nil
+}
+
+// complete tells what is missing of an object, and what is there in two forms.
+func (l *look) complete(o *Object) {
+	need := map[string]bool{}
+	for _, f := range l.form(o) {
+		need[o.path(f)] = true
+		if !l.seen[o.path(f)] {
+			l.found.add(Short, l.place.String(), o.path(f), "there is no such file")
+		}
+	}
+	for _, f := range slices.Concat(o.Files, o.Carried) {
+		if l.seen[o.path(f)] && !need[o.path(f)] {
+			l.found.add(Extra, l.place.String(), o.path(f), "another file beside it says it all")
+		}
+	}
 }
 
 // note keeps the names of an object's files for the suffix hashes.
@@ -168,7 +195,8 @@ func (l *look) note(rel string) {
 }
 
 func (l *look) compare(path, rel string, e fs.DirEntry) {
-	want := l.wanted[rel]
+	want := l.files[rel]
+	l.seen[rel] = want != nil
 	switch {
 	case want == nil:
 		l.found.add(Extra, l.place.String(), rel, "nothing is to be there")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -242,5 +243,38 @@ func TestVerdictWords(t *testing.T) {
 	}
 	if got := v.Problems[1].String(); got != "mismatch: node 1 disk d1 objects/3: hash of abc" {
 		t.Error(got)
+	}
+}
+
+// Two updates that ssync has carried in one file are as good as in two; all three
+// files are too many, and the one in part is wrong.
+func TestCheckKnowsWhatSsyncMakes(t *testing.T) {
+	c := newCluster(t, Spec{Nodes: 1, Disks: 3, Replicas: 3, PartPower: 1, Options: map[string]string{"sync_method": "ssync"}})
+	h := seed(t, c, 60)
+	i := slices.IndexFunc(h.Objects, func(o Object) bool { return len(o.Carried) > 0 })
+	if i < 0 {
+		t.Fatal("no object with two updates")
+	}
+	o, p := &h.Objects[i], c.Primaries(h.Objects[i].Partition)[0]
+	one := o.Carried[1]
+	must(t, writeFile(p.Path(), o.Dir(), &one, nil))
+	for _, f := range o.Files[1:] {
+		must(t, os.Remove(filepath.Join(p.Path(), o.path(f))))
+	}
+	if v := check(t, c, h); !v.OK() {
+		t.Errorf("one file: %s, %v", v, v.Problems)
+	}
+	for _, f := range o.Files[1:] {
+		must(t, writeFile(p.Path(), o.Dir(), &f, nil))
+	}
+	if v := check(t, c, h); v.Counts[Extra] != 2 || v.Counts[Short] != 0 {
+		t.Errorf("three files: %s", v)
+	}
+	for _, f := range o.Files[1:] {
+		_ = os.Remove(filepath.Join(p.Path(), o.path(f))) // the server, which was asked, may have been quicker
+	}
+	rewrite(t, filepath.Join(p.Path(), o.path(one)), func(m metadata.Metadata) metadata.Metadata { return m[:len(m)-1] })
+	if v := check(t, c, h); v.Counts[Wrong] != 1 || v.Good != v.Copies-1 {
+		t.Errorf("one file in part: %s", v)
 	}
 }

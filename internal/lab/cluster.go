@@ -1,6 +1,6 @@
 // Package lab runs many storage nodes in one process: their disks are folders,
-// their object servers and replication engines are the real ones, and one real
-// rsync daemon on the loopback serves them all. It seeds objects as Swift writes
+// their object servers and replication engines are the real ones. Where the engines
+// push by rsync, one real rsync daemon on the loopback serves them all. It seeds objects as Swift writes
 // them, breaks things, and checks the end state byte for byte.
 package lab
 
@@ -36,8 +36,8 @@ const (
 	MaxDisks = 64
 )
 
-// Cluster is a running cluster: servers and rsync daemon are up, engines run
-// when Round is called. It has one storage policy.
+// Cluster is a running cluster: servers and, if need be, the rsync daemon are up,
+// engines run when Round is called. It has one storage policy.
 type Cluster struct {
 	Dir   string
 	Nodes []*Node
@@ -46,7 +46,7 @@ type Cluster struct {
 	spec   Spec
 	hasher hashpath.Hasher
 	log    *os.File
-	rsyncd *rsyncd
+	rsyncd *rsyncd // nil with ssync
 }
 
 // New makes a cluster in a folder and starts its servers. Close ends them; the
@@ -106,8 +106,10 @@ func (c *Cluster) serve(ctx context.Context, disks [][]string, writeRings func()
 		}
 		c.Nodes = append(c.Nodes, n)
 	}
-	if c.rsyncd, err = startRsyncd(ctx, c); err != nil {
-		return err
+	if c.usesRsync() {
+		if c.rsyncd, err = startRsyncd(ctx, c); err != nil {
+			return err
+		}
 	}
 	if err := writeRings(); err != nil {
 		return err

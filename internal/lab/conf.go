@@ -38,31 +38,43 @@ func (c *Cluster) writeSwiftConf() error {
 }
 
 // A busy machine with many nodes is no broken peer, so conn_timeout is longer
-// than Swift's half a second.
+// than Swift's half a second; and all nodes may push to an empty disk at once.
 const serverConf = `[DEFAULT]
 devices = %s
 mount_check = false
 swift_dir = %s
 bind_ip = %s
 bind_port = %d
+fallocate_reserve = 0
 
 [pipeline:main]
 pipeline = object-server
 
 [app:object-server]
 use = egg:swift#object
+replication_concurrency = 0
+replication_concurrency_per_device = 0
+
+[filter:recon]
+use = egg:swift#recon
+recon_cache_path = %[5]s
 
 [object-replicator]
-recon_cache_path = %s
-rsync_module = rsync://127.0.0.1:%d/{replication_ip}
+recon_cache_path = %[5]s
 conn_timeout = 10
 `
+
+// usesRsync tells whether the engines push by rsync, as they do by default.
+func (c *Cluster) usesRsync() bool { return c.spec.Options["sync_method"] != "ssync" }
 
 // writeConf writes the node's object-server.conf. The cluster's options come
 // last and so count.
 func (n *Node) writeConf() error {
 	c := n.cluster
-	text := fmt.Sprintf(serverConf, escaped(n.DevicesRoot()), escaped(c.etc()), n.IP, n.Port, escaped(n.cachePath()), c.rsyncd.port)
+	text := fmt.Sprintf(serverConf, escaped(n.DevicesRoot()), escaped(c.etc()), n.IP, n.Port, escaped(n.cachePath()))
+	if c.rsyncd != nil {
+		text += fmt.Sprintf("rsync_module = rsync://%s:%d/{replication_ip}\n", rsyncdAddress, c.rsyncd.port)
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.spec.Options)) {
 		text += name + " = " + c.spec.Options[name] + "\n"
 	}

@@ -8,7 +8,9 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"understudy/internal/swift/hashpath"
@@ -21,6 +23,7 @@ type Draw struct {
 	Objects int
 	Seed    uint64
 	Base    time.Time // of the first write; the last is within two hours of it
+	Ssync   bool      // no times that ssync cannot carry
 }
 
 const (
@@ -44,10 +47,11 @@ func (d Draw) objects(ctx context.Context, hasher hashpath.Hasher, partShift uin
 		}
 		account, container, object := "AUTH_lab", pick(rng, containers), fmt.Sprintf(pick(rng, names), i)
 		sum := hasher.Hash(account, container, object)
-		w := writer{rng: rng, now: start, name: "/" + account + "/" + container + "/" + object}
+		w := writer{rng: rng, now: start, ssync: d.Ssync, name: "/" + account + "/" + container + "/" + object}
+		files := w.life()
 		all = append(all, Object{
 			Name: w.name, Partition: hashpath.Partition(sum, partShift),
-			Suffix: hashpath.Suffix(sum), Hash: hex.EncodeToString(sum[:]), Files: w.life(),
+			Suffix: hashpath.Suffix(sum), Hash: hex.EncodeToString(sum[:]), Files: files, Carried: w.carried,
 		})
 	}
 	return all, nil
@@ -65,9 +69,12 @@ var (
 
 // writer makes the files that the life of one object leaves behind.
 type writer struct {
-	rng  *rand.Rand
-	now  timestamp.Timestamp
-	name string
+	rng   *rand.Rand
+	now   timestamp.Timestamp
+	name  string
+	ssync bool
+
+	carried []File // see Object
 }
 
 // life is what remains of an object's uploads, updates and deletion.
@@ -87,7 +94,13 @@ func (w *writer) life() []File {
 	case n < 34: // two updates that met only here: each knows something newer
 		data := w.data()
 		typed := w.tick()
-		return []File{data, w.metaAt(typed, &typed), w.meta(nil)}
+		if w.ssync {
+			typed.Offset = 0 // the one file that ssync makes of the two has no room for it
+		}
+		older, at := w.metaAt(typed, &typed), w.tick()
+		newer := w.metaAt(at, nil)
+		w.carried = []File{data, merged(older, newer, at, typed)}
+		return []File{data, older, newer}
 	}
 	return []File{w.data()}
 }
@@ -153,7 +166,23 @@ func (w *writer) metaAt(at timestamp.Timestamp, typed *timestamp.Timestamp) File
 			metadata.Pair{Name: "Content-Type", Value: pick(w.rng, types)},
 			metadata.Pair{Name: "Content-Type-Timestamp", Value: typed.Internal()})
 	}
-	return empty(timestamp.Encode(at, typed)+".meta", m)
+	stem := at.Internal()
+	if typed != nil {
+		stem = timestamp.Encode(at, typed)
+	}
+	return empty(stem+".meta", m)
+}
+
+// merged is the one file in which ssync carries an update with the content type of
+// an older one. Swift: obj/ssync_sender.py send_post.
+func merged(older, newer File, at, typed timestamp.Timestamp) File {
+	m := slices.Clone(newer.Metadata)
+	for _, p := range older.Metadata {
+		if strings.HasPrefix(p.Name, "Content-Type") {
+			m = append(m, p)
+		}
+	}
+	return empty(timestamp.Encode(at, &typed)+".meta", m)
 }
 
 // tombstone is a deletion. Swift: obj/server.py DELETE.

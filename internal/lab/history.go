@@ -21,6 +21,7 @@ type Object struct {
 	Suffix    string
 	Hash      string // its directory
 	Files     []File
+	Carried   []File // what ssync makes of Files when it carries them; nil: the same
 }
 
 // File is one file of an object.

@@ -34,7 +34,7 @@ func newCluster(t *testing.T, spec Spec) *Cluster {
 
 func seed(t *testing.T, c *Cluster, objects int) *History {
 	t.Helper()
-	h, err := c.Seed(t.Context(), Draw{Objects: objects, Seed: 5, Base: base()})
+	h, err := c.Seed(t.Context(), Draw{Objects: objects, Seed: 5, Base: base(), Ssync: !c.usesRsync()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,18 @@ func check(t *testing.T, c *Cluster, h *History) *Verdict {
 // Two nodes lose one disk. Their engines bring every copy back, and the check,
 // which saw the loss, sees nothing wrong any more.
 func TestLostDiskComesBack(t *testing.T) {
-	c := newCluster(t, Spec{Nodes: 2, Disks: 2, Replicas: 3, PartPower: 3, Seed: 3})
+	for _, method := range []string{"rsync", "ssync"} {
+		t.Run(method, func(t *testing.T) {
+			if method == "ssync" {
+				t.Setenv("PATH", t.TempDir()) // no other program is needed
+			}
+			lostDiskComesBack(t, map[string]string{"sync_method": method})
+		})
+	}
+}
+
+func lostDiskComesBack(t *testing.T, options map[string]string) {
+	c := newCluster(t, Spec{Nodes: 2, Disks: 2, Replicas: 3, PartPower: 3, Seed: 3, Options: options})
 	h := seed(t, c, 60)
 	if v := check(t, c, h); !v.OK() || v.Copies != 180 || v.Objects != 60 || v.Suffixes == 0 {
 		t.Fatalf("after seeding: %+v", v)

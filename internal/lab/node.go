@@ -16,7 +16,6 @@ import (
 	"understudy/bootstrap"
 	"understudy/config"
 	"understudy/internal/observe/logs"
-	"understudy/internal/server"
 	"understudy/internal/store"
 	"understudy/messages"
 )
@@ -73,17 +72,14 @@ func (n *Node) start() error {
 	n.store = store.New(store.Options{
 		Root: n.Config.Devices, MountCheck: n.Config.MountCheck, ReclaimAge: n.Config.DiskFile.ReclaimAge, Log: n.logs.Logger,
 	})
-	replicated, _ := n.Config.Swift.Policies.Replicated() // a lab has no foreign diskfile modules
-	policies := make([]messages.Policy, len(replicated))
-	for i, p := range replicated {
-		policies[i] = messages.Policy{Index: p.Index, Name: p.Name}
+	serving, err := config.Load(n.ConfPath(), config.Options{Section: config.ServerSection, SwiftConf: n.cluster.swiftConfPath()})
+	if err != nil {
+		return fmt.Errorf("read configuration of the server of node %d: %w", n.Number, err)
 	}
-	peers := server.New(server.Config{
-		Store: n.store, Policies: policies, Log: n.logs.Logger, Lane: bootstrap.ServerLane(n.Config, n.store),
-	})
+	peers := bootstrap.NewServer(bootstrap.ServerSettings{Config: serving, Log: n.logs.Logger, Store: n.store})
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel, n.served = cancel, make(chan error, 1)
-	go func(l net.Listener) { n.served <- peers.Serve(ctx, l) }(n.listener)
+	go func(l net.Listener) { n.served <- peers.ServeOn(ctx, l) }(n.listener)
 	return nil
 }
 

@@ -6,8 +6,8 @@ import (
 	"os"
 )
 
-// NewOf plants a world in an empty folder and starts our own servers and one real
-// rsync daemon over it. Judge it with Dir as its root; Check is not for it.
+// NewOf plants a world in an empty folder and starts our own servers and, for
+// rsync, one real daemon over it. Judge it with Dir as its root; Check is not for it.
 func NewOf(ctx context.Context, dir string, w *World) (*Cluster, error) {
 	c := &Cluster{Dir: dir, spec: Spec{Options: w.Options}}
 	if err := w.Plant(dir); err != nil {

@@ -58,18 +58,21 @@ func TestBackoff(t *testing.T) {
 }
 
 func TestStatsLines(t *testing.T) {
+	var times Times
+	for _, took := range []time.Duration{3 * time.Second, 500 * time.Microsecond, 250 * time.Millisecond} {
+		times.Add(took)
+	}
 	p := Progress{
 		Stats: messages.Stats{Counts: messages.Counts{
 			Attempted: 100, Success: 190, Failure: 10, SuffixCount: 300, SuffixHash: 30, SuffixSync: 3,
 		}},
-		Jobs: 400, Spent: 50 * time.Second,
-		Times: []time.Duration{3 * time.Second, 500 * time.Microsecond, time.Second},
+		Jobs: 400, Spent: 50 * time.Second, Times: &times,
 	}
 	want := []string{
 		"100/400 (25.00%) partitions replicated in 50.00s (2.00/sec, 2m remaining)",
 		"190 successes, 10 failures",
 		"300 suffixes checked - 10.00% hashed, 1.00% synced",
-		"Partition times: max 3.0000s, min 0.0005s, med 1.0000s",
+		"Partition times: max 3.0000s, min 0.0005s, med 0.2500s",
 	}
 	if got := StatsLines(p, true); !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)

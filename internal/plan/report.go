@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,9 +12,9 @@ import (
 // Progress is where a round stands, as the stats lines tell it.
 type Progress struct {
 	Stats messages.Stats
-	Jobs  int             // jobs of the round so far
-	Spent time.Duration   // since the round began
-	Times []time.Duration // one for each job that ended, in any order; sorted in place
+	Jobs  int           // jobs of the round so far
+	Spent time.Duration // since the round began
+	Times *Times        // of the jobs that ended
 }
 
 // StatsLines are the lines that Swift logs at each heartbeat and at the end of a
@@ -35,13 +34,12 @@ func StatsLines(p Progress, moved bool) []string {
 			done, p.Jobs, float64(done)*100/float64(total), spent, float64(done)/spent, eta(spent, done, p.Jobs)),
 		fmt.Sprintf("%d successes, %d failures", p.Stats.Success, p.Stats.Failure),
 	}
-	if n := float64(p.Stats.SuffixCount); n > 0 && len(p.Times) > 0 {
-		slices.Sort(p.Times)
+	if n := float64(p.Stats.SuffixCount); n > 0 && p.Times.n > 0 {
 		lines = append(lines,
 			fmt.Sprintf("%d suffixes checked - %.2f%% hashed, %.2f%% synced", p.Stats.SuffixCount,
 				float64(p.Stats.SuffixHash)*100/n, float64(p.Stats.SuffixSync)*100/n),
-			fmt.Sprintf("Partition times: max %.4fs, min %.4fs, med %.4fs", p.Times[len(p.Times)-1].Seconds(),
-				p.Times[0].Seconds(), p.Times[len(p.Times)/2].Seconds()))
+			fmt.Sprintf("Partition times: max %.4fs, min %.4fs, med %.4fs", p.Times.most.Seconds(),
+				p.Times.least.Seconds(), p.Times.median().Seconds()))
 	}
 	return lines
 }

@@ -108,3 +108,14 @@ func (c *limitedConn) Close() error {
 	defer c.once.Do(c.release)
 	return c.Conn.Close()
 }
+
+// CloseWrite lets an answer be ended without being reset.
+func (c *limitedConn) CloseWrite() error { return closeWrite(c.Conn) }
+
+// closeWrite ends the stream of bytes to the other side, if the connection can.
+func closeWrite(c net.Conn) error {
+	if half, ok := c.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}

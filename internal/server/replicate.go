@@ -111,7 +111,7 @@ func (s *Server) policy(header string) (int, bool) {
 			return 0, false
 		}
 	}
-	for _, p := range s.cfg.Policies {
+	for _, p := range *s.ours.Load() {
 		if p.Index == index {
 			return index, true
 		}

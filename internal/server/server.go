@@ -7,13 +7,11 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
-	stdlog "log"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -51,7 +49,11 @@ type Config struct {
 	Ssync         Ssync   // what receives objects; not served without a Store
 	Foreign       Foreign // nil: 503 for policies that are not ours
 
-	Lane *Lane // takes surveys and offers to do so; nil: it does neither
+	Recon       Recon  // what /recon tells
+	DisablePath string // while this file is there, /healthcheck answers 503
+	LogRequests bool   // a line for each request, as Swift's servers write it
+	PassTo      PassTo // who gets what is not ours
+	Lane        *Lane  // takes surveys and offers to do so; nil: it does neither
 
 	Limits Limits
 }
@@ -93,6 +95,7 @@ type Server struct {
 	cfg     Config
 	methods []string // served, in order
 	slots   slots
+	ours    atomic.Pointer[[]messages.Policy]
 
 	receiver *receiver // of SSYNC; nil: not served
 }
@@ -100,7 +103,9 @@ type Server struct {
 // New makes a server. It does no I/O and starts nothing.
 func New(cfg Config) *Server {
 	cfg.Limits = cfg.Limits.withDefaults()
+	cfg.PassTo = cfg.PassTo.withDefaults(cfg.Limits)
 	s := &Server{cfg: cfg, slots: slots{limit: cfg.Limits.PerDevice}}
+	s.SetPolicies(cfg.Policies)
 	s.methods = []string{http.MethodOptions, methodReplicate}
 	if cfg.Ssync.Store != nil {
 		s.receiver = newReceiver(cfg.Ssync)
@@ -120,6 +125,9 @@ func New(cfg Config) *Server {
 	return s
 }
 
+// SetPolicies changes which policies are served, from the next request on.
+func (s *Server) SetPolicies(policies []messages.Policy) { s.ours.Store(&policies) }
+
 const (
 	methodReplicate = "REPLICATE"
 	methodSsync     = "SSYNC"
@@ -130,6 +138,9 @@ const (
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := time.Now()
 	path, err := requestPath(r)
+	if s.cfg.PassTo.Address != "" && r.ContentLength != 0 {
+		w.Header().Set("Connection", "close") // what would follow could be foreign
+	}
 	var a answer
 	switch {
 	case err != nil || !utf8.ValidString(path):
@@ -137,22 +148,26 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case mux.Asked(r):
 		s.upgrade(w, r)
 		return
-	case path == "/healthcheck":
-		a = answer{http.StatusOK, typeText, "OK"}
+	case path == healthPath:
+		a = s.health()
+	case strings.HasPrefix(path, reconPath):
+		a = s.recon(workContext(r), path)
 	case !slices.Contains(s.methods, r.Method):
 		a = page(http.StatusMethodNotAllowed, "The method is not allowed for this resource.")
 	case s.cfg.Handlers[r.Method] != nil:
+		unhurried(w)
 		s.cfg.Handlers[r.Method].ServeHTTP(w, r)
 		return
-	case (r.Method == methodSsync || r.Method == methodReplicate) && s.foreign(r):
+	case (r.Method == methodSsync || r.Method == methodReplicate) && s.elsewhere(r):
+		unhurried(w)
 		s.cfg.Foreign.ServeHTTP(w, r)
 		return
 	case r.Method == methodSsync:
-		s.ssync(w, r, path)
+		s.session(w, r, path, started)
 		return
 	case r.Method == http.MethodOptions:
 		s.offer(w)
-		w.Header().Set("Allow", strings.Join(s.methods, ", "))
+		w.Header().Set("Allow", strings.Join(s.allowed(), ", "))
 		w.Header().Set("Server", "object-server/"+s.cfg.Version)
 		a = answer{http.StatusOK, typeHTML, ""}
 	case r.Method == native.Method:
@@ -165,8 +180,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.reply(w, r, a, started)
 }
 
-// foreign tells whether a request is about a policy that another serves.
-func (s *Server) foreign(r *http.Request) bool {
+// unhurried takes away the deadline that an earlier request of the same connection
+// has left: others set their own.
+func unhurried(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // as in reply
+}
+
+// elsewhere tells whether a request is about a policy that Config.Foreign serves.
+func (s *Server) elsewhere(r *http.Request) bool {
 	if s.cfg.Foreign == nil {
 		return false
 	}
@@ -176,8 +197,7 @@ func (s *Server) foreign(r *http.Request) bool {
 
 // reply sends a whole answer.
 func (s *Server) reply(w http.ResponseWriter, r *http.Request, a answer, started time.Time) {
-	s.cfg.Log.Debug().Str("method", r.Method).Str("path", r.RequestURI).Str("peer", r.RemoteAddr).
-		Int("status", a.status).Dur("elapsed", time.Since(started)).Msg("request")
+	s.logRequest(r, a.status, len(a.body), time.Since(started))
 	if r.ContentLength != 0 && r.Method != native.Method {
 		w.Header().Set("Connection", "close") // nobody reads the body
 	}
@@ -205,39 +225,13 @@ func workContext(r *http.Request) context.Context {
 	return context.WithoutCancel(r.Context())
 }
 
-// Serve answers the connections of a listener until ctx is done, and then closes
-// the listener and returns nil. Requests at work get Limits.Drain to end; what is
-// stuck on a dead disk is left behind. Call it once for each listener.
-func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	base := context.WithValue(work, workKey{}, work)
-	h := &http.Server{
-		Handler:                      s,
-		ReadHeaderTimeout:            s.cfg.Limits.Header,
-		IdleTimeout:                  s.cfg.Limits.Idle,
-		MaxHeaderBytes:               s.cfg.Limits.HeaderBytes,
-		DisableGeneralOptionsHandler: true,
-		ErrorLog:                     stdlog.New(s.cfg.Log.With().Str("listener", l.Addr().String()).Logger(), "", 0),
-		BaseContext:                  func(net.Listener) context.Context { return base },
+// Alive tells whether the server's own locks can be had: a server that is wedged
+// does not answer.
+func (s *Server) Alive(ctx context.Context) error {
+	release, ok := s.slots.take(ctx, "", s.cfg.Limits.DeviceWait)
+	if !ok {
+		return errors.New("the places of requests cannot be had")
 	}
-	streams := s.streams(h, l)
-	defer streams.End()
-	served := make(chan error, 1)
-	go func() { served <- h.Serve(newLimitListener(l, s.cfg.Limits.Connections)) }()
-	select {
-	case err := <-served:
-		return fmt.Errorf("serve %s: %w", l.Addr(), err)
-	case <-ctx.Done():
-	}
-	drain, cancelDrain := context.WithTimeout(work, s.cfg.Limits.Drain)
-	defer cancelDrain()
-	if err := h.Shutdown(drain); err != nil {
-		s.cfg.Log.Warn().Err(err).Stringer("listener", l.Addr()).Msg("requests still at work")
-		_ = h.Close()
-	}
-	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve %s: %w", l.Addr(), err)
-	}
+	release()
 	return nil
 }

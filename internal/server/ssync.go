@@ -64,6 +64,7 @@ func (s *Server) ssync(w http.ResponseWriter, r *http.Request, path string) {
 		s.reply(w, r, *bad, time.Now())
 		return
 	}
+	started := time.Now()
 	n := &session{
 		receiver: s.receiver, log: s.cfg.Log, partition: q.partition, peer: r.RemoteAddr,
 		ctx: workContext(r), http: http.NewResponseController(w), w: w,
@@ -83,7 +84,10 @@ func (s *Server) ssync(w http.ResponseWriter, r *http.Request, path string) {
 		w.Header().Set(wire.AckHeader, "1")
 	}
 	w.WriteHeader(http.StatusOK)
-	if !n.serve() {
+	ok := n.serve()
+	s.cfg.Log.Debug().Str("method", r.Method).Str("path", r.RequestURI).Str("peer", r.RemoteAddr).
+		Int("status", http.StatusOK).Bool("whole", ok).Dur("elapsed", time.Since(started)).Msg("request")
+	if !ok {
 		n.hangUp()
 	}
 }

@@ -28,7 +28,7 @@ type Ssync struct {
 	Constraints       Constraints   // [swift-constraints] of swift.conf
 	DiskTimeout       time.Duration // for one call of a disk, after that it hangs; 2m. Not an option of Swift's
 	WantLimit         int           // objects that all sessions together may want; 16 Mi of 17 bytes. Not an option of Swift's
-	SessionsPerDevice int           // at work, waiting for a lock or stuck; 8. Not an option of Swift's
+	SessionsPerDevice int           // at work, waiting for a lock or stuck; 8, twice PerDevice, or 64 when that is Off. Not an option of Swift's
 }
 
 // Off is how a zero is written where zero stands for the default.
@@ -63,9 +63,12 @@ func (c Ssync) withDefaults() Ssync {
 	number(&c.MaxUploadTime, 24*time.Hour)
 	number(&c.DiskTimeout, 2*time.Minute)
 	number(&c.WantLimit, 16<<20)
-	number(&c.SessionsPerDevice, 8)
 	orOff(&c.Concurrency, 4)
 	orOff(&c.PerDevice, 1)
+	if c.PerDevice == 0 { // who wants no limit is only kept from what a disk that hangs would gather
+		number(&c.SessionsPerDevice, 64)
+	}
+	number(&c.SessionsPerDevice, max(8, 2*c.PerDevice))
 	orOff(&c.LockTimeout, 15*time.Second)
 	orOff(&c.FailureThreshold, 100)
 	orOff(&c.FailureRatio, 1)

@@ -176,7 +176,6 @@ type pair struct {
 	t                  *testing.T
 	theirs, ours       string
 	theirRoot, ourRoot string
-	differ             func(want said) said // what newer Swift says
 }
 
 func newPair(t *testing.T, options []string, tune func(*server.Config)) *pair {

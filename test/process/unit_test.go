@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"understudy/config"
 )
 
 const (
@@ -64,4 +66,42 @@ func settings(t *testing.T, path string) (lines []string) {
 		}
 	}
 	return lines
+}
+
+// TestServeUnit: the server's unit starts what it says, with a configuration that we
+// ship, and has no mounts of its own either.
+func TestServeUnit(t *testing.T) {
+	t.Parallel()
+	lines := settings(t, filepath.Join(unitDir, "understudy-serve.service"))
+	for _, want := range []string{
+		"ExecStart=/usr/bin/understudy serve /etc/swift/understudy-server.conf", "User=swift", "Type=notify", "WatchdogSec=60", "KillMode=mixed", "Restart=on-failure",
+	} {
+		if !slices.Contains(lines, want) {
+			t.Errorf("it lacks %s", want)
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(unitDir, "swift-object-replicator.service"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, _ := strings.Cut(string(text), "# Do not set any of these:")
+	list, _, _ = strings.Cut(list, ".\n")
+	for _, forbidden := range append(regexp.MustCompile(`[A-Z][A-Za-z]+`).FindAllString(list, -1), "ExecReload", "RuntimeDirectory") {
+		if slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, forbidden+"=") }) {
+			t.Errorf("it sets %s", forbidden)
+		}
+	}
+	r := config.Inspect(filepath.Join(unitDir, "../understudy-server.conf"), config.Options{Section: config.ServerSection, SwiftConf: swiftConf(t)})
+	if len(r.Problems)+len(r.Unknown)+len(r.Config.Warnings) > 0 || r.Config.Server.PassTo != "127.0.0.1:6200" || r.Config.BindPort != 6210 {
+		t.Errorf("the configuration: %v, %v, %v", r.Problems, r.Unknown, r.Config.Warnings)
+	}
+}
+
+func swiftConf(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "swift.conf")
+	if err := os.WriteFile(path, []byte("[swift-hash]\nswift_hash_path_suffix = x\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }

@@ -17,6 +17,8 @@ const (
 	most    = 3                // troubles at a time
 	perDeed = 45 * time.Second // for a deed or a cure, some of which try again and again
 	tries   = 5                // of a cure
+	// patience is how many tries an object server has to close the files of a disk.
+	patience = 3
 )
 
 // deed is one thing that happens. Without a cure it is over at once.
@@ -142,9 +144,13 @@ func (s *soak) cure(ctx context.Context, due func(*ill) bool) error {
 			s.note("%s %s is over", i.kind, i.on)
 			continue
 		}
-		s.note("%s %s is not over: %v%s", i.kind, i.on, err, s.holders(i))
+		held := holders(&i.deed)
+		s.note("%s %s is not over: %v%v", i.kind, i.on, err, held)
 		i.tried++
 		left = append(left, i)
+		if i.mount && i.tried == patience {
+			failed = errors.Join(failed, s.makeLetGo(ctx, i, held))
+		}
 		if i.tried >= tries {
 			failed = errors.Join(failed, fmt.Errorf("%s %s: %w", i.kind, i.on, err))
 		}

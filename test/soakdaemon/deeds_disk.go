@@ -151,25 +151,3 @@ func isMounted(path string) bool {
 	table, err := os.ReadFile("/proc/self/mountinfo")
 	return err == nil && strings.Contains(string(table), " "+path+" ")
 }
-
-// holders names the processes that have something of a disk open.
-func (s *soak) holders(i *ill) string {
-	if i.disk.Name == "" {
-		return ""
-	}
-	path := i.node.DevicePath(i.disk.Name)
-	links, err := filepath.Glob("/proc/[0-9]*/fd/*")
-	if err != nil {
-		return ""
-	}
-	var found strings.Builder
-	for _, link := range links {
-		to, err := os.Readlink(link)
-		if err != nil || to != path && !strings.HasPrefix(to, path+"/") {
-			continue
-		}
-		line, _ := os.ReadFile(filepath.Join(filepath.Dir(filepath.Dir(link)), "cmdline"))
-		fmt.Fprintf(&found, "; %s (%.80q) has %s", link, line, to)
-	}
-	return found.String()
-}

@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	passes = 8               // of every disk, for all to settle
-	long   = 3 * time.Minute // for one pass of every disk, and for recon to tell
+	passes = 8                // of every disk, for all to settle
+	old    = 40 * time.Second // when an rsync's temporary file is nobody's any more
+	long   = 3 * time.Minute  // for one pass of every disk, and for recon to tell
 )
 
 // settle makes everything well, waits until every daemon has gone through enough whole
@@ -46,6 +47,11 @@ func (s *soak) settle(ctx context.Context) error {
 		}
 		calm = len(wrong) == 0
 		s.note("after %d whole passes of every disk %d things are not as they must be", n, len(wrong))
+		if !calm {
+			if err := s.audit(ctx); err != nil {
+				return err
+			}
+		}
 	}
 	if !calm {
 		s.note("not settled: what follows tells more")
@@ -60,6 +66,18 @@ func (s *soak) settle(ctx context.Context) error {
 		s.end(ctx, d, sigterm)
 	}
 	s.lay(ctx)
+	return nil
+}
+
+// audit lets Swift's auditors do their part, as they do in every cluster: beside the
+// temporary file of an rsync that a sick disk has broken off, Swift's ssync receiver
+// does not see the object, and its handoffs have to stay until the file is gone.
+func (s *soak) audit(ctx context.Context) error {
+	for _, n := range s.c.Nodes {
+		if err := n.Audit(ctx, old); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

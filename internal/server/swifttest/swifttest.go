@@ -5,6 +5,7 @@ package swifttest
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -25,6 +26,12 @@ name = gold
 default = yes
 [storage-policy:1]
 name = silver
+[storage-policy:2]
+name = split
+policy_type = erasure_coding
+ec_type = liberasurecode_rs_vand
+ec_num_data_fragments = 2
+ec_num_parity_fragments = 1
 `
 
 const serverConf = `[DEFAULT]
@@ -36,23 +43,33 @@ user = %s
 workers = 0
 disable_fallocate = true
 recon_cache_path = %s
+swift_dir = %s
 [pipeline:main]
-pipeline = healthcheck object-server
+pipeline = healthcheck recon object-server
 [filter:healthcheck]
 use = egg:swift#healthcheck
+[filter:recon]
+use = egg:swift#recon
 [app:object-server]
 use = egg:swift#object
 %s
 `
 
 // ObjectServer starts an object server for a devices directory and returns its
-// address. It has policies 0 and 1, and a mount namespace of its own in which its
-// configuration is /etc/swift. It ends with the test.
+// address. It has policies 0 and 1, policy 2 of erasure coding, and a mount
+// namespace of its own in which its configuration is /etc/swift. It ends with the
+// test.
 func ObjectServer(t testing.TB, devices string, options ...string) string {
 	t.Helper()
-	etc := t.TempDir()
+	return ObjectServerIn(t, t.TempDir(), devices, options...)
+}
+
+// ObjectServerIn is ObjectServer with a folder for its configuration, rings and
+// recon cache.
+func ObjectServerIn(t testing.TB, etc, devices string, options ...string) string {
+	t.Helper()
 	port := freePort(t)
-	conf := fmt.Sprintf(serverConf, devices, port, userName(), etc, strings.Join(options, "\n"))
+	conf := fmt.Sprintf(serverConf, devices, port, userName(), etc, etc, strings.Join(options, "\n"))
 	write(t, filepath.Join(etc, "swift.conf"), swiftConf)
 	write(t, filepath.Join(etc, "object-server.conf"), conf)
 	namespace := []string{"--mount"}
@@ -119,4 +136,24 @@ func write(t testing.TB, path, text string) {
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Python runs a script with the installed Swift, in a mount namespace of its own in
+// which there is an /etc/swift as ObjectServer's, and returns what it prints.
+func Python(t testing.TB, script string, in io.Reader) []byte {
+	t.Helper()
+	etc := t.TempDir()
+	write(t, filepath.Join(etc, "swift.conf"), swiftConf)
+	cmd := exec.Command("unshare", "--mount", "--propagation", "private", "sh", "-c",
+		`mount --bind "$0" /etc/swift && exec /usr/bin/python3 "$1"`, etc, script)
+	if os.Geteuid() != 0 {
+		cmd.Args = append(cmd.Args[:1:1], append([]string{"--map-root-user"}, cmd.Args[1:]...)...)
+	}
+	var output bytes.Buffer
+	cmd.Stdin, cmd.Stderr = in, &output
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("Swift is needed for this test: %v\n%s", err, output.String())
+	}
+	return out
 }

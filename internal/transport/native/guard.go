@@ -21,6 +21,8 @@ type Transport interface {
 // Peers stands before questions. A peer of ours is first asked whether the nodes may
 // work together; one that refuses fails every question, as a *messages.PeerError that
 // is Untried, until it agrees. Peers that are not ours are not touched.
+//
+// Unlike Swift: which pushes to nodes whatever they make of it.
 func (l *Lane) Peers(inner Peers) Peers { return asking{l, inner} }
 
 // Transport stands before pushes in the same way.
