@@ -3,7 +3,7 @@ package interop
 import (
 	"testing"
 
-	"understudy/test/interop/cluster"
+	"understudy/internal/cluster"
 )
 
 // TestTempFileAtThePeer leaves what a broken rsync leaves beside an object of a
