@@ -34,7 +34,9 @@ func measureCalls(ctx context.Context, r rig) (_ entry, err error) {
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
 	start := passOf("start", r.Smoke)
-	sides := []side{stockSide("Swift", nil), r.ourSide("ours", cluster.StockServer, nil)}
+	// A program that is watched is slow to connect: that must not fail.
+	patient := map[string]string{"conn_timeout": "60", "http_timeout": "600"}
+	sides := []side{stockSide("Swift", patient), r.ourSide("ours", cluster.StockServer, patient)}
 	found := map[string]*counted{"Swift": {}, "ours": {}}
 	var state result
 	_, err = r.inTurn(b.name, min(r.Runs, callsTimes), sides, func(s side) (sample, error) {

@@ -46,17 +46,3 @@ func TestCallsEntry(t *testing.T) {
 		t.Errorf("below: %q", e.Below)
 	}
 }
-
-func TestTopFrames(t *testing.T) {
-	got := topFrames("    99.10%\t     0.00%\t[.] runtime.goexit.abi0\n" +
-		"    60.00%\t     1.20%\t[.] understudy/actors.(*Device).Receive\n" +
-		"    70.00%\t     0.10%\t[k] do_sys_openat2\n" +
-		"    55.00%\t     0.00%\t[.] 0x00007f0000000000\n" +
-		"    40.00%\t     0.50%\t[.] store.wrapped\n    39.00%\t     0.00%\t[.] understudy/actors.shielded\n" +
-		"    38.00%\t     0.00%\t[.] store.read\n" +
-		"    54.00%\t     0.00%\t[.] syscall.Syscall6\n\n# comment\n")
-	want := []frame{{"do_sys_openat2", 70, 0.1}, {"understudy/actors.(*Device).Receive", 60, 1.2}, {"store.read", 38, 0}}
-	if !slices.Equal(got, want) {
-		t.Errorf("%+v", got)
-	}
-}

@@ -1,18 +1,13 @@
 package bench
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"slices"
-	"strconv"
-	"strings"
 )
 
-// profile is where ours spends its time in one benchmark.
+// profile is where ours spends its CPU time in one benchmark.
 type profile struct {
 	Measured string  `json:"measured"`
 	Version  string  `json:"version"`
@@ -39,57 +34,14 @@ func (r rig) profiled(ctx context.Context, once func(under []string) error) (*pr
 	if err := once([]string{"perf", "record", "-q", "-g", "-F", "1999", "-o", data, "--"}); err != nil {
 		return nil, fmt.Errorf("profile: %w", err)
 	}
-	// Some versions complain about lost symbols of the kernel on stderr: that is no error.
-	cmd := exec.CommandContext(ctx, "perf", "report", "-i", data, "--children", "--stdio", "-q", "-g", "none",
-		"-F", "overhead_children,overhead,sym", "-t", fieldMark, "--percent-limit", "0.5")
-	out, err := cmd.Output()
+	// What perf says on stderr is about symbols that it does not know: that is no error.
+	out, err := exec.CommandContext(ctx, "perf", "script", "-i", data, "--no-inline", "-F", "ip,sym").Output()
 	if err != nil {
 		return nil, fmt.Errorf("read a profile: %w", err)
 	}
-	return &profile{now(), r.version, topFrames(string(out))}, nil
-}
-
-const fieldMark = "\t"
-
-// roots are where every stack begins, the engine's own among them, and the doors to
-// the kernel: they say nothing.
-var roots = regexp.MustCompile(`^(0x)?[0-9a-f]+$|^\[unknown\]$|^runtime\.(goexit|mcall|mstart|main|systemstack|rt0_go|park_m|schedule)|` +
-	`^understudy/(bootstrap\.\(\*crew\)\.Go|actors\.(\(\*errand\)|shielded))|` +
-	`^(_start|_rt0|entry_SYSCALL|do_syscall_64|x64_sys_call|__x64_sys_|ret_from_fork|.*[sS]yscall6?\b|.*Syscall)`)
-
-// topFrames reads perf's table: share with callees, own share, "[.] symbol".
-func topFrames(report string) []frame {
-	var all []frame
-	for line := range strings.Lines(report) {
-		columns := strings.Split(strings.TrimSpace(line), fieldMark)
-		if len(columns) != 3 {
-			continue
-		}
-		cum, errAll := percent(columns[0])
-		self, errSelf := percent(columns[1])
-		_, name, ok := strings.Cut(columns[2], "] ")
-		if name = strings.TrimSpace(name); errAll != nil || errSelf != nil || !ok || roots.MatchString(name) {
-			continue
-		}
-		all = append(all, frame{name, cum, self})
+	stacks := parseStacks(string(out))
+	if len(stacks) == 0 {
+		return nil, fmt.Errorf("read a profile: perf has recorded nothing")
 	}
-	slices.SortStableFunc(all, func(a, b frame) int { return cmp.Compare(b.All, a.All) })
-	all = withoutPassers(all)
-	return all[:min(len(all), framesKept)]
-}
-
-// withoutPassers leaves out what only calls the next: chains of them say the same ten
-// times.
-func withoutPassers(sorted []frame) (kept []frame) {
-	for i, f := range sorted {
-		if i+1 < len(sorted) && f.Self < 1 && sorted[i+1].All > 0.93*f.All {
-			continue
-		}
-		kept = append(kept, f)
-	}
-	return kept
-}
-
-func percent(s string) (float64, error) {
-	return strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(s), "%"), 64)
+	return &profile{now(), r.version, topFrames(stacks)}, nil
 }
