@@ -41,7 +41,6 @@ func TestSeeds(t *testing.T) {
 		{Number: 12, Method: "rsync", Small: true, Kill: true},
 		{Number: 3, Method: "ssync", Small: true},
 		{Number: 8, Method: "ssync", Small: true, Kill: true},
-		{Number: 40003, Method: "rsync", Small: true, Servers: "mixed"},
 		{Number: 40004, Method: "ssync", Small: true, Servers: "mixed"},
 		{Number: 41001, Method: "ssync", Servers: "ours"},
 		{Number: 221, Method: "ssync"}, // an update that only a handoff had was lost: its peers had tombstones
