@@ -258,6 +258,21 @@ func TestIdle(t *testing.T) {
 	}
 }
 
+// Who finds a connection that has just ended for want of streams gets a stream of
+// another, and never one that is dead.
+func TestIdleRace(t *testing.T) {
+	n := newNode(t, 10, nil)
+	d := dialer(t, func(c *DialerConfig) { c.Idle = time.Microsecond })
+	for range 200 {
+		c, err := dial(t, d, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		echoes(t, c)
+		c.Close()
+	}
+}
+
 // More streams than the limit wait; none is lost.
 func TestLimit(t *testing.T) {
 	n := newNode(t, 2, nil)

@@ -16,27 +16,41 @@ type session struct {
 
 	mu      sync.Mutex
 	streams int
-	timer   *time.Timer
+	ended   bool        // for want of streams
+	timer   *time.Timer // of the time without streams; nil before the first is closed
 }
 
+// newSession begins a session for somebody who opens a stream now: its idle time does
+// not begin before that is closed.
 func newSession(ys *yamux.Session, idle time.Duration) *session {
-	s := &session{ys: ys, idle: idle}
-	s.timer = time.AfterFunc(idle, s.rest)
-	return s
+	return &session{ys: ys, idle: idle}
 }
 
 func (s *session) alive() bool { return !s.ys.IsClosed() }
 
 func (s *session) close() {
-	s.timer.Stop()
+	s.mu.Lock()
+	s.awake()
+	s.mu.Unlock()
 	s.ys.Close()
+}
+
+// awake ends the time without streams. The caller holds the lock.
+func (s *session) awake() {
+	if s.timer != nil {
+		s.timer.Stop()
+	}
 }
 
 // open opens a stream.
 func (s *session) open() (net.Conn, error) {
 	s.mu.Lock()
+	if s.ended {
+		s.mu.Unlock()
+		return nil, yamux.ErrSessionShutdown
+	}
 	s.streams++
-	s.timer.Stop()
+	s.awake()
 	s.mu.Unlock()
 	stream, err := s.ys.OpenStream()
 	if err != nil {
@@ -51,17 +65,18 @@ func (s *session) gone() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.streams--; s.streams == 0 {
-		s.timer.Reset(s.idle)
+		s.timer = time.AfterFunc(s.idle, s.rest)
 	}
 }
 
 // rest ends a session that nobody uses.
 func (s *session) rest() {
 	s.mu.Lock()
-	unused := s.streams == 0
+	s.ended = s.streams == 0 // whoever opens one from now on makes another connection
+	ended := s.ended
 	s.mu.Unlock()
-	if unused {
-		s.ys.Close() // a stream that is just being opened fails, and is opened on another
+	if ended {
+		s.ys.Close()
 	}
 }
 

@@ -40,14 +40,10 @@ type Config struct {
 	Log      zerolog.Logger
 	Version  string // told in the answer to OPTIONS, after "object-server/"
 
-	// Handlers serve further verbs. Their requests have a valid UTF-8 path and
-	// nothing else has been checked.
-	Handlers map[string]http.Handler
 	// NoReplication is replication_server = false: REPLICATE and SSYNC are answered
 	// with 405.
 	NoReplication bool
 	Ssync         Ssync   // what receives objects; not served without a Store
-	Foreign       Foreign // nil: 503 for policies that are not ours
 
 	Recon       Recon  // what /recon tells
 	DisablePath string // while this file is there, /healthcheck answers 503
@@ -111,9 +107,6 @@ func New(cfg Config) *Server {
 		s.receiver = newReceiver(cfg.Ssync)
 		s.methods = append(s.methods, methodSsync)
 	}
-	for m := range cfg.Handlers {
-		s.methods = append(s.methods, m)
-	}
 	if cfg.Lane != nil {
 		s.methods = append(s.methods, native.Method)
 	}
@@ -154,14 +147,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a = s.recon(workContext(r), path)
 	case !slices.Contains(s.methods, r.Method):
 		a = page(http.StatusMethodNotAllowed, "The method is not allowed for this resource.")
-	case s.cfg.Handlers[r.Method] != nil:
-		unhurried(w)
-		s.cfg.Handlers[r.Method].ServeHTTP(w, r)
-		return
-	case (r.Method == methodSsync || r.Method == methodReplicate) && s.elsewhere(r):
-		unhurried(w)
-		s.cfg.Foreign.ServeHTTP(w, r)
-		return
 	case r.Method == methodSsync:
 		s.session(w, r, path, started)
 		return
@@ -178,21 +163,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a = s.replicate(workContext(r), r, path)
 	}
 	s.reply(w, r, a, started)
-}
-
-// unhurried takes away the deadline that an earlier request of the same connection
-// has left: others set their own.
-func unhurried(w http.ResponseWriter) {
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // as in reply
-}
-
-// elsewhere tells whether a request is about a policy that Config.Foreign serves.
-func (s *Server) elsewhere(r *http.Request) bool {
-	if s.cfg.Foreign == nil {
-		return false
-	}
-	_, ours := s.policy(r.Header.Get(policyHeader))
-	return !ours
 }
 
 // reply sends a whole answer.

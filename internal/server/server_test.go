@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"understudy/internal/server"
+	"understudy/internal/store"
 	"understudy/internal/swift/hashes"
 	"understudy/messages"
 )
@@ -157,14 +158,10 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-func TestOptionsAndHandlers(t *testing.T) {
-	f := &fake{}
-	ssync := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusTeapot) })
-	with := func(cfg *server.Config) { cfg.Handlers = map[string]http.Handler{"SSYNC": ssync} }
-	address := start(t, newServer(f, with))
-	if got := ask(t, address, request("SSYNC /sda1/7")); got.status != http.StatusTeapot {
-		t.Errorf("SSYNC: %+v", got)
-	}
+func TestOptions(t *testing.T) {
+	disks := store.New(store.Options{Root: t.TempDir(), Log: zerolog.Nop()})
+	with := func(cfg *server.Config) { cfg.Ssync.Store = disks }
+	address := start(t, newServer(&fake{}, with))
 	for _, path := range []string{"/", "*"} {
 		req, err := http.NewRequest(http.MethodOptions, "http://"+address, nil)
 		if err != nil {

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"net/http"
 	"time"
 
 	"understudy/internal/store"
@@ -85,9 +84,3 @@ func orOff[T int | float64 | time.Duration](n *T, value T) {
 		*n = 0
 	}
 }
-
-// Foreign takes the REPLICATE and SSYNC requests of policies that are not in
-// Config.Policies, like those of erasure coding. Such a handler gets the request as
-// it came: nothing but the form of its path has been checked, and its body has not
-// been touched.
-type Foreign = http.Handler

@@ -123,6 +123,18 @@ func TestConformanceOfBoth(t *testing.T) {
 	}
 }
 
+// Beside the temporary file of a broken rsync Swift's receiver does not see its own
+// object, asks for it, and refuses it then. Ours sees it, and its copy is proven.
+func TestOwnReceiverSeesBesideTemporaryFile(t *testing.T) {
+	r := rigTo(t, startOwn(t, nil))
+	path := r.here.data(7, "/a/c/o", t0, "body")
+	r.there.data(7, "/a/c/o", t0, "body")
+	mustWrite(t, filepath.Join(r.there.dir(7), filepath.Dir(path), "."+t2+".data.Ab3x9z"), "half")
+	if proven := r.mustSync(r.revert(7)); len(proven) != 1 {
+		t.Errorf("proven %v", proven)
+	}
+}
+
 // What the receiver refuses is known by name: the others are proven, and the sender's
 // object is looked at when its body was refused.
 func TestOwnReceiverAcknowledges(t *testing.T) {
