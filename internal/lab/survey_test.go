@@ -78,7 +78,7 @@ func (d *daemon) passes(n int) {
 	d.until("passes", func() bool { return least() >= want })
 }
 
-var asked = regexp.MustCompile(`method=REPLICATE path=/([^/ ]+/[0-9]+)`)
+var asked = regexp.MustCompile(`"REPLICATE /([^/ ]+/[0-9]+)["/]`)
 
 // questions are the partitions that REPLICATE was used for on any server, from an
 // offset in the cluster's log on.
