@@ -38,7 +38,7 @@ faults:
 interop:
 	$(GO) test -count=1 -timeout 20m ./test/interop
 
-# Ours and Swift's in turn on the same trees; about forty minutes on two cores. With
+# Ours and Swift's in turn on the same trees; about fifty minutes on two cores. With
 # BENCH='--full --profile --out docs/benchmarks.md' also a million partitions, and profiles
 # (which need perf).
 bench: tools

@@ -50,7 +50,10 @@ const DefaultBase = "/dev/shm"
 
 func (r rig) stamp(name string) stamp {
 	command := "understudy bench --only " + name
-	if r.Runs != DefaultRuns {
+	switch {
+	case r.Smoke:
+		command += " --smoke"
+	case r.Runs != DefaultRuns:
 		command += fmt.Sprintf(" --runs %d", r.Runs)
 	}
 	if r.Base != DefaultBase {
