@@ -43,7 +43,7 @@ type Config struct {
 	// NoReplication is replication_server = false: REPLICATE and SSYNC are answered
 	// with 405.
 	NoReplication bool
-	Ssync         Ssync   // what receives objects; not served without a Store
+	Ssync         Ssync // what receives objects; not served without a Store
 
 	Recon       Recon  // what /recon tells
 	DisablePath string // while this file is there, /healthcheck answers 503
