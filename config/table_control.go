@@ -83,3 +83,14 @@ func (l *loader) controlRule() {
 		c.Socket = ""
 	}
 }
+
+// ControlSocket is where the engine of a configuration is steered, whatever else is
+// wrong with the file; empty: nowhere. swift.conf need not be readable.
+func ControlSocket(path string) (string, error) {
+	l := &loader{c: &Config{Path: path, Section: ReplicatorSection}, scope: Replicator}
+	l.readDaemon(path)
+	if l.s == nil {
+		return "", l.problems
+	}
+	return l.c.Control.Socket, nil
+}

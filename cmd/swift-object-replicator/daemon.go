@@ -8,6 +8,7 @@ import (
 	"understudy/bootstrap"
 	"understudy/config"
 	"understudy/internal/observe/logs"
+	"understudy/internal/observe/status"
 	"understudy/internal/process"
 )
 
@@ -54,6 +55,9 @@ func run(args Args) error {
 	signals, err := bootstrap.BecomeDaemon(cfg, args.Verbose)
 	if err != nil {
 		return err
+	}
+	if e, ok := any(engine).(status.Engine); ok {
+		node = watch(node, newViews(cfg, e, once, log))
 	}
 	if !once {
 		logs.Swift(log.Info()).Msg("Starting object replicator in daemon mode.")

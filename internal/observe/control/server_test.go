@@ -265,7 +265,7 @@ func TestEngineThatPanics(t *testing.T) {
 
 type panics struct{}
 
-func (panics) Report(context.Context) (*status.Report, error)             { panic("oh") }
+func (panics) Report(context.Context) (*status.Report, error)           { panic("oh") }
 func (panics) Do(context.Context, status.Command) (*status.Done, error) { panic("oh") }
 
 // Connections beyond the limit are refused, not kept waiting, and places come back.

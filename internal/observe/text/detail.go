@@ -13,9 +13,9 @@ import (
 // detail is all about one device.
 func (s *sheet) detail(at time.Time, d *status.Device) {
 	s.put(d.Name, bold)
-	s.put("  pass: "+pass(at, &d.Pass), plain)
+	s.paragraph("  pass: ", pass(at, &d.Pass), plain)
 	t := d.Pass.Stats
-	s.put(fmt.Sprintf("        %d attempted, %d success, %d failure, %d hashmatch, %d rsync, %d remove",
+	s.paragraph("        ", fmt.Sprintf("%d attempted, %d success, %d failure, %d hashmatch, %d rsync, %d remove",
 		t.Attempted, t.Success, t.Failure, t.HashMatch, t.Rsync, t.Remove), plain)
 	s.put(fmt.Sprintf("        suffixes: %d checked, %d hashed, %d synced; %s pushed", t.SuffixCount, t.SuffixHash, t.SuffixSync, Bytes(d.Pass.Bytes)), plain)
 	if !d.Complete.IsZero() {
@@ -32,7 +32,7 @@ func (s *sheet) detail(at time.Time, d *status.Device) {
 		s.put("  passes before:", plain)
 	}
 	for _, p := range slices.Backward(d.History) {
-		s.put("    "+pass(at, &p), plain)
+		s.paragraph("    ", pass(at, &p), plain)
 	}
 }
 

@@ -2,7 +2,8 @@ package text
 
 import "understudy/internal/observe/status"
 
-// Events is what "understudy events" prints: one line for each, oldest first.
+// Events is what "understudy events" prints, oldest first: one line for each, more
+// for one whose reason is long.
 func Events(events []status.Event, style Style) string {
 	s := newSheet(style)
 	for _, e := range events {
@@ -17,10 +18,15 @@ func Events(events []status.Event, style Style) string {
 		if e.Directive != "" {
 			text += " (" + e.Directive + ")"
 		}
-		if e.Why != "" {
-			text += ": " + e.Why
+		head := []span{{clock(e.At) + "  ", plain}, {pad(e.Kind, 11), i}}
+		if one := text + ": " + e.Why; e.Why != "" && 21+11+width(Clean(one)) <= s.style.Width {
+			s.line(append(head, span{one, plain})...)
+			continue
 		}
-		s.line(span{clock(e.At) + "  ", plain}, span{pad(e.Kind, 11), i}, span{text, plain})
+		s.line(append(head, span{text, plain})...)
+		if e.Why != "" {
+			s.paragraph("    ", e.Why, plain)
+		}
 	}
 	return s.String()
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -100,7 +101,7 @@ func plural(n int64, thing string) string {
 	if n == 1 {
 		return "1 " + thing
 	}
-	if last := len(thing) - 1; thing[last] == 's' || thing[last] == 'h' {
+	if strings.HasSuffix(thing, "s") || strings.HasSuffix(thing, "sh") {
 		return Count(n) + " " + thing + "es"
 	}
 	return Count(n) + " " + thing + "s"

@@ -22,7 +22,7 @@ var limits = []limit{
 	{"bytes_per_second", "--bytes", func(l *status.Limits) string { return throughput(l.Bytes) }},
 	{"device_bytes_per_second", "--device-bytes", func(l *status.Limits) string { return throughput(l.DeviceBytes) }},
 	{"hashes_per_second", "--hashes", func(l *status.Limits) string { return number(l.Hashes) }},
-	{"tranquility", "--tranquility", func(l *status.Limits) string { return strconv.FormatFloat(l.Tranquility, 'g', 4, 64) }},
+	{"tranquility", "--tranquility", func(l *status.Limits) string { return figure(l.Tranquility) }},
 	{"handoffs_first", "", func(l *status.Limits) string { return strconv.FormatBool(l.HandoffsFirst) }},
 }
 
@@ -30,7 +30,15 @@ func number(v float64) string {
 	if v == 0 {
 		return "none"
 	}
-	return strconv.FormatFloat(v, 'f', -1, 64)
+	return figure(v)
+}
+
+// figure is a number without an exponent, unless it is huge.
+func figure(v float64) string {
+	if v < 1e9 {
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	return strconv.FormatFloat(v, 'g', 4, 64)
 }
 
 func throughput(n int64) string {

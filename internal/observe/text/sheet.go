@@ -54,15 +54,19 @@ func (s *sheet) String() string { return s.b.String() }
 // line writes spans one after the other and cuts what does not fit.
 func (s *sheet) line(spans ...span) {
 	room := s.style.Width
+	texts := make([]string, len(spans))
 	for i, p := range spans {
-		text := Clean(p.text)
-		if i == len(spans)-1 {
-			text = strings.TrimRight(text, " ")
+		texts[i] = Cut(Clean(p.text), room)
+		room -= width(texts[i])
+	}
+	for i := len(texts) - 1; i >= 0; i-- { // no blanks at the end
+		if texts[i] = strings.TrimRight(texts[i], " "); texts[i] != "" {
+			break
 		}
-		text = Cut(text, room)
-		room -= width(text)
-		if s.style.Color && p.ink != plain && text != "" {
-			text = "\x1b[" + string(p.ink) + "m" + text + "\x1b[0m"
+	}
+	for i, text := range texts {
+		if s.style.Color && spans[i].ink != plain && text != "" {
+			text = "\x1b[" + string(spans[i].ink) + "m" + text + "\x1b[0m"
 		}
 		s.b.WriteString(text)
 	}

@@ -51,7 +51,7 @@ func stateInk(state status.State) ink {
 
 func (s *sheet) head(r *status.Report) {
 	p := r.Program
-	s.put(fmt.Sprintf("  node: %s, %s %s, pid %d, up %s", p.Node, p.Name, p.Version, p.PID, since(r.At, p.Started)), plain)
+	s.put(fmt.Sprintf("  node: %s, pid %d, up %s, %s", p.Node, p.PID, since(r.At, p.Started), p.Version), plain)
 	s.line(span{" state: ", plain}, span{strings.ToUpper(string(r.Verdict.State)), stateInk(r.Verdict.State)}, span{pauseNote(r.At, r.Paused), yellow})
 	if r.Verdict.Summary != "" {
 		s.paragraph("   why: ", r.Verdict.Summary, plain)
@@ -61,8 +61,8 @@ func (s *sheet) head(r *status.Report) {
 	}
 	s.put(" round: "+round(r), plain)
 	t := r.Totals
-	s.put(fmt.Sprintf("  rate: %s jobs/s, %s/s; since the start: %s, %s, %s pushed", several(t.JobRate), Bytes(int64(t.ByteRate)),
-		plural(t.Jobs, "job"), plural(t.Failures, "failure"), Bytes(t.Bytes)), plain)
+	s.put(fmt.Sprintf("  rate: %s jobs/s, %s/s", several(t.JobRate), Bytes(int64(t.ByteRate))), plain)
+	s.put(fmt.Sprintf(" total: %s, %s, %s pushed since the start", plural(t.Jobs, "job"), plural(t.Failures, "failure"), Bytes(t.Bytes)), plain)
 	if r.Crashes > 0 {
 		s.put(fmt.Sprintf("actors: %s, %s; see \"understudy events\"", plural(int64(r.Crashes), "crash"), plural(int64(r.Births), "birth")), yellow)
 	}
@@ -198,6 +198,10 @@ func (s *sheet) policies(r *status.Report) {
 	s.blank()
 	s.put("policies that are left out", faint)
 	for _, p := range odd {
-		s.put(fmt.Sprintf("  %d (%s)  %s", p.Index, p.Name, cmp.Or(p.Why, p.State)+pauseNote(r.At, p.Paused)), plain)
+		why := cmp.Or(p.Why, p.State)
+		if p.Paused != nil {
+			why = strings.TrimPrefix(pauseNote(r.At, p.Paused), ", ")
+		}
+		s.put(fmt.Sprintf("  %d (%s)  %s", p.Index, p.Name, why), plain)
 	}
 }

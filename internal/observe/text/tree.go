@@ -2,7 +2,6 @@ package text
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"understudy/internal/observe/status"
@@ -55,17 +54,13 @@ func (s *sheet) job(indent string, at time.Time, j *status.Job) {
 	if j.Kind != "survey" {
 		name = fmt.Sprintf("%s %d/%d", j.Kind, j.Policy, j.Partition)
 	}
-	phase := j.Phase + " " + since(at, j.Since)
-	text := fmt.Sprintf("  age %-6s", since(at, j.Begun))
+	age, i := "age "+since(at, j.Begun), plain
+	if j.Stuck {
+		age, i = "STUCK", red
+	}
+	text := "  " + j.Peer
 	if j.Bytes > 0 {
 		text += "  " + Bytes(j.Bytes)
 	}
-	if j.Peer != "" {
-		text += "  " + j.Peer
-	}
-	i := plain
-	if j.Stuck {
-		i, phase = red, phase+" STUCK"
-	}
-	s.line(span{indent + pad(name, 17) + "  ", plain}, span{pad(phase, 17), i}, span{strings.TrimRight(text, " "), plain})
+	s.line(span{indent + pad(name, 18) + "  " + pad(j.Phase+" "+since(at, j.Since), 16) + "  ", plain}, span{pad(age, 10), i}, span{text, plain})
 }
