@@ -126,6 +126,6 @@ func (s *screen) trouble(why error) error {
 
 func (s *screen) end() {
 	if _, _, terminal := terminalSize(s.out); terminal && s.began {
-		_, _ = io.WriteString(s.out, showCursor)
+		_, _ = io.WriteString(s.out, clearLine+showCursor)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -164,4 +165,47 @@ func TestSocketFolderLocked(t *testing.T) {
 	if _, err := listenUnix(filepath.Join(dir, "s"), 0o600); !errors.Is(err, syscall.EWOULDBLOCK) {
 		t.Error(err)
 	}
+}
+
+// deadDisk is what a process is that was killed while one of its threads waits in
+// the kernel: its leader is a zombie, its sockets are open.
+const deadDisk = `
+import ctypes, socket, sys, threading, time
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen()
+threading.Thread(target=time.sleep, args=(600,)).start()
+print("listening", flush=True)
+ctypes.CDLL(None).syscall(ctypes.c_long(93 if sys.argv[2] == "arm64" else 60), 0)
+`
+
+// A daemon that cannot end for a dead disk does not keep its socket from the next.
+func TestSocketOfAProcessThatCannotEnd(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	cmd := exec.Command("/usr/bin/python3", "-c", deadDisk, path, runtime.GOARCH)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}()
+	if _, err := out.Read(make([]byte, 100)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a zombie", func() bool { return zombie(cmd.Process.Pid) })
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatalf("its socket is closed: %v", err)
+	}
+	_ = c.Close()
+	l, err := listenUnix(path, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close()
 }
