@@ -26,6 +26,9 @@ type views interface {
 
 // newViews are those that the configuration asks for, or nil. A pass in script mode
 // runs beside a daemon, whose socket that is.
+//
+// Unlike Swift: which has nothing to look at or to steer. The socket is one more file
+// beside the recon cache; no port is opened unless it is asked for.
 func newViews(cfg *config.Config, of status.Engine, once bool, log zerolog.Logger) views {
 	if once || cfg.Control.Socket == "" && cfg.Control.Listen == "" {
 		return nil

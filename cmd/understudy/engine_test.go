@@ -129,13 +129,13 @@ func serveEngine(t *testing.T, e status.Engine, socket string) (stop func()) {
 func TestWatchOutlivesTheEngine(t *testing.T) {
 	e, socket, stop := startEngine(t, "healthy")
 	v := &statusView{operated: &operated{socket: socket}, watch: true}
-	out := &logBuffer{}
+	out, errs := &logBuffer{}, &logBuffer{}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- v.follow(ctx, out) }()
+	go func() { done <- v.follow(ctx, out, errs) }()
 	waitFor(t, out, "HEALTHY")
 	stop()
-	waitFor(t, out, "trying again")
+	waitFor(t, errs, "trying again")
 	r, err := readFixture("degraded")
 	if err != nil {
 		t.Fatal(err)
@@ -155,7 +155,7 @@ func TestWatchOutlivesTheEngine(t *testing.T) {
 func TestWatchOfNoDevice(t *testing.T) {
 	_, socket, _ := startEngine(t, "healthy")
 	v := &statusView{operated: &operated{socket: socket}, watch: true, devices: []string{"d9"}}
-	err := v.follow(t.Context(), &logBuffer{})
+	err := v.follow(t.Context(), &logBuffer{}, &logBuffer{})
 	var refusal *status.Refusal
 	if !errors.As(err, &refusal) || !refusal.Unknown {
 		t.Error(err)

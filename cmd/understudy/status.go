@@ -39,7 +39,7 @@ command line. --watch ends with Ctrl-C and the last verdict.`,
 			if v.watch {
 				ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 				defer stop()
-				return v.follow(ctx, cmd.OutOrStdout())
+				return v.follow(ctx, cmd.OutOrStdout(), cmd.ErrOrStderr())
 			}
 			r, err := v.report(cmd.Context(), v.devices...)
 			if err != nil {

@@ -53,7 +53,7 @@ func seen(t *testing.T, keyboard *os.File) string {
 // there is.
 func TestScreenOnATerminal(t *testing.T) {
 	keyboard, out := openTerminal(t, 6, 80)
-	s := newScreen(out)
+	s := newScreen(out, nil)
 	if err := s.draw("a\nb\n"); err != nil {
 		t.Fatal(err)
 	}

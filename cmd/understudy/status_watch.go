@@ -15,12 +15,12 @@ const watchPause = time.Second
 
 // follow shows one report after the other until ctx is done. Once it has shown one,
 // it waits for an engine that is gone to come back.
-func (v *statusView) follow(ctx context.Context, out io.Writer) error {
+func (v *statusView) follow(ctx context.Context, out, errs io.Writer) error {
 	client, err := v.client()
 	if err != nil {
 		return err
 	}
-	s := newScreen(out)
+	s := newScreen(out, errs)
 	defer s.end()
 	var last *status.Report
 	for {
@@ -71,11 +71,11 @@ func (v *statusView) show(s *screen, r *status.Report) error {
 
 // screen shows blocks of text: in place on a terminal, else one after the other.
 type screen struct {
-	out   io.Writer
-	began bool
+	out, errs io.Writer
+	began     bool
 }
 
-func newScreen(out io.Writer) *screen { return &screen{out: out} }
+func newScreen(out, errs io.Writer) *screen { return &screen{out: out, errs: errs} }
 
 const (
 	clearScreen = "\x1b[2J"
@@ -112,13 +112,14 @@ func (s *screen) draw(block string) error {
 	return err
 }
 
-// trouble says below the last block why there is no new one.
+// trouble says why there is no new block: below the last one on a terminal, else
+// where errors go, for the blocks may be for a program.
 func (s *screen) trouble(why error) error {
-	text := why.Error() + "; trying again\n"
+	out, text := s.errs, why.Error()+"; trying again\n"
 	if _, _, terminal := terminalSize(s.out); terminal {
-		text = "\r" + why.Error() + "; trying again" + clearLine
+		out, text = s.out, "\r"+why.Error()+"; trying again"+clearLine
 	}
-	if _, err := io.WriteString(s.out, text); err != nil {
+	if _, err := io.WriteString(out, text); err != nil {
 		return stop{err}
 	}
 	return nil
