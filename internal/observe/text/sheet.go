@@ -166,8 +166,3 @@ func pad(text string, to int) string {
 	text = Cut(Clean(text), to)
 	return text + strings.Repeat(" ", to-width(text))
 }
-
-// left fills text with blanks on the left.
-func left(text string, to int) string {
-	return strings.Repeat(" ", max(0, to-width(text))) + text
-}
