@@ -57,13 +57,13 @@ func (e *fakeEngine) Report(context.Context) (*status.Report, error) {
 func (e *fakeEngine) Do(_ context.Context, c status.Command) (*status.Done, error) {
 	e.mu.Lock()
 	e.commands = append(e.commands, c)
-	answer, hangs := e.answer, e.hangs
+	answer, hangs, n := e.answer, e.hangs, len(e.commands)
 	e.mu.Unlock()
 	if hangs != nil {
 		<-hangs
 	}
 	if answer == nil {
-		return &status.Done{Message: "done", Count: len(e.commands)}, nil
+		return &status.Done{Message: "done", Count: n}, nil
 	}
 	return answer(c)
 }
