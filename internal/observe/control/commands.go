@@ -83,5 +83,6 @@ func (s *Server) note(ctx context.Context, name string, c status.Command, done *
 	if cred := caller(ctx); cred != nil {
 		e = e.Uint32("uid", cred.Uid).Int32("pid", cred.Pid)
 	}
-	e.Str("command", name).Interface("arguments", c).Msg("an operator's command")
+	_, arguments, _ := bodyOf(c)
+	e.Str("command", name).Interface("arguments", arguments).Msg("an operator's command")
 }

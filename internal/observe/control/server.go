@@ -163,7 +163,7 @@ func (s *Server) try(d *door) {
 	l, err := d.open()
 	if err == nil {
 		d.l, d.told = newLimitListener(l, s.cfg.limits.connections), ""
-		s.cfg.Log.Info().Str("listener", d.name).Msg("operators can see this engine")
+		s.cfg.Log.Debug().Str("listener", d.name).Msg("operators can see this engine")
 		return
 	}
 	if err.Error() != d.told {

@@ -327,10 +327,10 @@ func TestEnd(t *testing.T) {
 func TestCommandsAreLogged(t *testing.T) {
 	var log syncBuffer
 	s := start(t, newFake(), func(c *Config) { c.Log = zerolog.New(&log) })
-	if _, err := s.client.Do(t.Context(), status.RunPass{Device: "sda"}); err != nil {
+	if _, err := s.client.Do(t.Context(), status.PauseCommand{Scope: status.ScopeDevice, Name: "sda", For: time.Minute}); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"command":"pass"`, `"arguments":{"device":"sda"}`, `"uid":`, `"done":"done"`} {
+	for _, want := range []string{`"command":"pause"`, `"arguments":{"scope":"device","name":"sda","for_seconds":60}`, `"uid":`, `"done":"done"`} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("no %s in %s", want, log.String())
 		}

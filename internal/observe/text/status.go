@@ -177,8 +177,12 @@ func (s *sheet) peers(r *status.Report) {
 		if !p.Since.IsZero() {
 			line += " since " + since(r.At, p.Since)
 		}
-		if !p.Retry.IsZero() {
+		switch {
+		case p.Retry.IsZero():
+		case p.Retry.After(r.At):
 			line += ", next try in " + until(r.At, p.Retry)
+		default:
+			line += ", next try with the next job"
 		}
 		if p.Spared > 0 {
 			line += ", " + plural(int64(p.Spared), "job") + " spared"
