@@ -166,3 +166,9 @@ func pad(text string, to int) string {
 	text = Cut(Clean(text), to)
 	return text + strings.Repeat(" ", to-width(text))
 }
+
+// column fills text with blanks, and lets what is longer stick out.
+func column(text string, least int) string {
+	text = Clean(text)
+	return text + strings.Repeat(" ", 2+max(0, least-width(text)))
+}

@@ -58,9 +58,9 @@ func (s *sheet) job(indent string, at time.Time, j *status.Job) {
 	if j.Stuck {
 		age, i = "STUCK", red
 	}
-	text := "  " + j.Peer
+	text := j.Peer
 	if j.Bytes > 0 {
 		text += "  " + Bytes(j.Bytes)
 	}
-	s.line(span{indent + pad(name, 18) + "  " + pad(j.Phase+" "+since(at, j.Since), 16) + "  ", plain}, span{pad(age, 10), i}, span{text, plain})
+	s.line(span{indent + column(name, 15) + column(j.Phase+" "+since(at, j.Since), 14), plain}, span{column(age, 8), i}, span{text, plain})
 }
