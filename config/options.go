@@ -118,6 +118,15 @@ func atLeast(low float64) func(float64) string {
 	}
 }
 
+func noneOrAtLeast(low float64) func(float64) string {
+	return func(v float64) string {
+		if v == 0 || v >= low {
+			return ""
+		}
+		return fmt.Sprintf("must be 0 or at least %v", low)
+	}
+}
+
 func above(low float64) func(float64) string {
 	return func(v float64) string {
 		if v > low {
