@@ -8,7 +8,6 @@ import (
 	"understudy/bootstrap"
 	"understudy/config"
 	"understudy/internal/observe/logs"
-	"understudy/internal/observe/status"
 	"understudy/internal/process"
 )
 
@@ -56,9 +55,7 @@ func run(args Args) error {
 	if err != nil {
 		return err
 	}
-	if e, ok := any(engine).(status.Engine); ok {
-		node = watch(node, newViews(cfg, e, once, log))
-	}
+	node = watch(node, newViews(cfg, engine, once, log))
 	if !once {
 		logs.Swift(log.Info()).Msg("Starting object replicator in daemon mode.")
 	}
