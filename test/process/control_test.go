@@ -14,7 +14,9 @@ import (
 	"understudy/internal/observe/control"
 )
 
-func socketOf(n *cluster.Node) string { return filepath.Join(n.CachePath(), "understudy", "control.sock") }
+func socketOf(n *cluster.Node) string {
+	return filepath.Join(n.CachePath(), "understudy", "control.sock")
+}
 
 // seen waits until the engine of a process answers on a node's control socket.
 func seen(t *testing.T, n *cluster.Node, pid int) {

@@ -50,9 +50,9 @@ func branch(at time.Time, d *status.Device) string {
 
 // job writes a job in flight: what, in which phase and for how long, with whom.
 func (s *sheet) job(indent string, at time.Time, j *status.Job) {
-	name := j.Kind
-	if j.Kind != "survey" {
-		name = fmt.Sprintf("%s %d/%d", j.Kind, j.Policy, j.Partition)
+	name := fmt.Sprintf("%s %d/%d", j.Kind, j.Policy, j.Partition)
+	if j.Kind == "survey" {
+		name = "survey of " + Count(int64(j.Survey))
 	}
 	age, i := "age "+since(at, j.Begun), plain
 	if j.Stuck {
