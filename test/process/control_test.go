@@ -1,6 +1,7 @@
 package process
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -12,6 +13,7 @@ import (
 
 	"understudy/internal/cluster"
 	"understudy/internal/observe/control"
+	"understudy/internal/observe/status"
 )
 
 func socketOf(n *cluster.Node) string {
@@ -86,4 +88,43 @@ func wantRefused(t *testing.T, socket string) {
 	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "PermissionError") {
 		t.Errorf("nobody connects: %v\n%s", err, out)
 	}
+}
+
+// TestSteer: what an operator says over the socket is what the daemon reports, and a
+// reload does not undo it.
+func TestSteer(t *testing.T) {
+	t.Parallel()
+	c, n := newNode(t, nil)
+	p := replicator(t, c, n, nil)
+	seen(t, n, p.pid)
+	client := control.NewClient(socketOf(n))
+	state := func(want status.State) {
+		t.Helper()
+		await(t, patience, func() string {
+			r, err := client.Report(t.Context())
+			if err != nil {
+				return err.Error()
+			}
+			if (r.Verdict.State == status.Paused) != (want == status.Paused) {
+				return fmt.Sprintf("it is %s: %s", r.Verdict.State, r.Verdict.Summary)
+			}
+			return ""
+		})
+	}
+	if _, err := client.Do(t.Context(), status.PauseCommand{Scope: status.ScopeNode}); err != nil {
+		t.Fatal(err)
+	}
+	state(status.Paused)
+	p.signal(t, syscall.SIGHUP)
+	logged(t, n, "configuration reloaded")
+	state(status.Paused)
+	if _, err := client.Do(t.Context(), status.ResumeCommand{Scope: status.ScopeNode}); err != nil {
+		t.Fatal(err)
+	}
+	state(status.Healthy)
+	var refusal *status.Refusal
+	if _, err := client.Do(t.Context(), status.RunPass{Device: "nowhere"}); !errors.As(err, &refusal) || !refusal.Unknown {
+		t.Errorf("a device that there is not: %v", err)
+	}
+	logged(t, n, "an operator's command")
 }
