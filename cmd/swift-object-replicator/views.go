@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -20,9 +21,12 @@ type watched struct {
 
 // views is what the daemon asks of a control.Server.
 type views interface {
-	Open()
 	Run(ctx context.Context)
 }
+
+// viewsLimit is for views to end after their engine: their socket may be on a disk
+// that hangs.
+const viewsLimit = 500 * time.Millisecond
 
 // newViews are those that the configuration asks for, or nil. A pass in script mode
 // runs beside a daemon, whose socket that is.
@@ -38,17 +42,17 @@ func newViews(cfg *config.Config, of status.Engine, once bool, log zerolog.Logge
 	})
 }
 
-// watch opens the views of an engine, as the user that the daemon is by now: the
-// socket is that user's.
+// watch is an engine with its views, if there are any.
 func watch(e engine, v views) engine {
 	if v == nil {
 		return e
 	}
-	v.Open()
 	return &watched{engine: e, views: v}
 }
 
-// Run runs the engine, and the views until it ends.
+// Run runs the engine, and beside it the views until it ends. They open as the user
+// that the daemon is by now, and in a goroutine of their own: the folder of the
+// socket may hang, too.
 func (w *watched) Run(ctx context.Context) (messages.Stats, error) {
 	looking, stop := context.WithCancel(ctx)
 	ended := make(chan struct{})
@@ -58,6 +62,6 @@ func (w *watched) Run(ctx context.Context) (messages.Stats, error) {
 	}()
 	stats, err := w.engine.Run(ctx)
 	stop()
-	<-ended
+	within(viewsLimit, func() { <-ended })
 	return stats, err
 }

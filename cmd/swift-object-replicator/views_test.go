@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,37 +19,44 @@ import (
 
 // fakeViews end some time after their ctx.
 type fakeViews struct {
-	opened, ended bool
-	drain         time.Duration
+	ran, ended atomic.Bool
+	drain      time.Duration
 }
-
-func (v *fakeViews) Open() { v.opened = true }
 
 func (v *fakeViews) Run(ctx context.Context) {
+	v.ran.Store(true)
 	<-ctx.Done()
 	time.Sleep(v.drain)
-	v.ended = true
+	v.ended.Store(true)
 }
 
-// Views are open before the engine runs, and end with it: by a signal, and when it
-// ends by itself.
+// Views live as long as the engine, whoever ends it; those that hang are left.
 func TestViewsLiveAsLongAsTheEngine(t *testing.T) {
-	for _, ownEnd := range []bool{false, true} {
+	for _, c := range []struct {
+		ownEnd      bool
+		drain, took time.Duration
+	}{
+		{false, 200 * time.Millisecond, 200 * time.Millisecond},
+		{true, 200 * time.Millisecond, 200 * time.Millisecond},
+		{false, time.Hour, viewsLimit},
+		{true, time.Hour, viewsLimit},
+	} {
 		synctest.Test(t, func(t *testing.T) {
-			v, e := &fakeViews{drain: 200 * time.Millisecond}, &fakeEngine{}
+			v, e := &fakeViews{drain: c.drain}, &fakeEngine{}
 			s := serve(t, e, func(s *served) { s.daemon.engine = watch(e, v) })
-			if !v.opened {
-				t.Error("not open")
+			if !v.ran.Load() || v.ended.Load() {
+				t.Errorf("they ran %v, ended %v", v.ran.Load(), v.ended.Load())
 			}
 			begun := time.Now()
-			if ownEnd {
+			if c.ownEnd {
 				e.end <- nil
 			} else {
 				s.signals <- os.Interrupt
 			}
-			if took := s.wait(t, begun); took != v.drain || !v.ended {
-				t.Errorf("it took %s, ended %v", took, v.ended)
+			if took := s.wait(t, begun); took != c.took || v.ended.Load() != (c.drain == c.took) {
+				t.Errorf("it took %s, ended %v", took, v.ended.Load())
 			}
+			time.Sleep(c.drain)
 		})
 	}
 }
@@ -87,14 +95,15 @@ func TestNewViews(t *testing.T) {
 		t.Error("none has a socket")
 	}
 	path := filepath.Join(cache, "understudy", "control.sock")
-	show(t, cfg, func() {
-		info, err := os.Stat(path)
-		if err != nil || info.Mode().Perm() != 0o600 {
-			t.Fatalf("%v, %v", info, err)
-		}
+	show(t, cfg, func() error {
 		if _, err := control.NewClient(path).Report(t.Context()); err != nil {
-			t.Error(err)
+			return err
 		}
+		info, err := os.Stat(path)
+		if err == nil && info.Mode().Perm() != 0o600 {
+			t.Error(info.Mode())
+		}
+		return err
 	})
 	if _, err := os.Stat(path); !os.IsNotExist(err) {
 		t.Errorf("after the end: %v", err)
@@ -105,26 +114,34 @@ func TestNewViews(t *testing.T) {
 	}
 	address := l.Addr().String()
 	_ = l.Close()
-	show(t, loadConf(t, "control_socket = none\nstatus_listen = "+address), func() {
+	show(t, loadConf(t, "control_socket = none\nstatus_listen = "+address), func() error {
 		c, err := net.Dial("tcp", address)
-		if err != nil {
-			t.Fatal(err)
+		if err == nil {
+			_ = c.Close()
 		}
-		_ = c.Close()
+		return err
 	})
 }
 
-func show(t *testing.T, cfg *config.Config, then func()) {
+// show runs the views of a configuration until then has seen them.
+func show(t *testing.T, cfg *config.Config, then func() error) {
 	t.Helper()
-	v := newViews(cfg, reports{}, false, zerolog.Nop())
-	v.Open()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
-		v.Run(ctx)
+		newViews(cfg, reports{}, false, zerolog.Nop()).Run(ctx)
 		close(ended)
 	}()
-	then()
+	for limit := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+		err := then()
+		if err == nil {
+			break
+		}
+		if time.Now().After(limit) {
+			t.Error(err)
+			break
+		}
+	}
 	cancel()
 	<-ended
 }

@@ -119,9 +119,9 @@ func New(cfg Config) *Server {
 	return s
 }
 
-// Open opens what the server listens on, as the user that the process is. What
-// cannot be had is logged, and tried again by Run: an engine works without being
-// seen. Call it before Run, or not at all.
+// Open opens what the server listens on, which Run does, too: for who needs it before
+// Run has begun. What cannot be had is logged, and tried again by Run: an engine works
+// without being seen. A folder on a disk that hangs hangs it.
 func (s *Server) Open() {
 	for _, d := range s.doors {
 		s.try(d)
