@@ -92,5 +92,10 @@ func ControlSocket(path string) (string, error) {
 	if l.s == nil {
 		return "", l.problems
 	}
+	for _, err := range l.problems {
+		if bad := (*ValueError)(nil); errors.As(err, &bad) && bad.Option == "control_socket" {
+			return "", bad
+		}
+	}
 	return l.c.Control.Socket, nil
 }

@@ -28,7 +28,7 @@ type operated struct {
 func operate(cmd *cobra.Command) *operated {
 	o := &operated{}
 	cmd.Flags().StringVar(&o.socket, "socket", "", "control socket of the engine at `PATH`")
-	cmd.Flags().StringVar(&o.config, "config", "", "configuration of the engine, `CONF`, which names its socket\n(default "+strings.Join(defaultConfigs, " or ")+")")
+	cmd.Flags().StringVar(&o.config, "config", "", "configuration of the engine, `CONF`, which names its socket\n(default "+defaultConfigs[0]+" or .conf.d)")
 	return o
 }
 
