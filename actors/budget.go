@@ -28,9 +28,9 @@ type account struct {
 	asked  int
 }
 
-func budgetProps(e *engine) *actor.Props {
+func budgetProps(e *engine, course *messages.Course) *actor.Props {
 	return e.props(func() actor.Actor {
-		return &Budget{life: newLife(), slots: e.opts.Slots, free: e.opts.Slots, accounts: map[string]*account{}}
+		return &Budget{life: newLife(), slots: course.Limits.Jobs, free: course.Limits.Jobs, accounts: map[string]*account{}}
 	})
 }
 
@@ -43,9 +43,9 @@ func (b *Budget) Receive(c actor.Context) {
 		b.take(b.account(c), -min(m.N, b.account(c).held))
 	case *messages.ClaimSlots:
 		b.take(b.account(c), m.N)
-	case *adopted:
-		b.free += m.engine.opts.Slots - b.slots
-		b.slots = m.engine.opts.Slots
+	case *messages.CourseChanged:
+		b.free += m.Course.Limits.Jobs - b.slots
+		b.slots = m.Course.Limits.Jobs
 	case *actor.Terminated:
 		if a := b.accounts[m.Who.Id]; a != nil {
 			b.take(a, -a.held)

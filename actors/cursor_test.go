@@ -42,7 +42,8 @@ func TestPassGoesOnAfterRestart(t *testing.T) {
 		time.Sleep(100 * time.Second) // 200 jobs
 		w.restart()
 		time.Sleep(time.Second)
-		if d := w.device("d0"); !d.Begun.Equal(begun) || d.Done < 150 || d.Jobs != 400 {
+		// A job that ended out of turn before the note is counted and listed again.
+		if d := w.device("d0"); !d.Begun.Equal(begun) || d.Done < 150 || d.Jobs < 400 || d.Jobs > 402 {
 			t.Errorf("after the restart: begun %s, %d of %d", d.Begun, d.Done, d.Jobs)
 		}
 		time.Sleep(129 * time.Second)

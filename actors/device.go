@@ -23,6 +23,7 @@ type Device struct {
 	name   string
 	view   *messages.View
 	wiring messages.Wiring
+	course *messages.Course
 	kid    *actor.Props
 
 	phase string // the state's name
@@ -37,6 +38,12 @@ type Device struct {
 	noting   alarm // asks for the next note of the cursor
 	unloaded bool  // the cursor of an earlier process has still to be looked at
 	ills     int   // jobs in a row that the disk's illness ended
+
+	due    bool         // a pass is to begin as soon as no pause forbids it
+	failed map[job]bool // partitions whose last job failed
+	wanted map[job]bool // those that go first in the next listing
+	tired  int          // slots that rest after a job
+	spell  uint64       // tells their late alarms from present ones
 
 	settling map[job]time.Time // proven handoffs that are kept for a while, since when
 	cycle    int               // Swift's replication_cycle: which tenth of the partitions is listed
@@ -56,14 +63,16 @@ type flight struct {
 	job      job
 	place    uint32 // in the order of the pass
 	peers    []messages.Node
+	flight   *messages.Flight
 	reported bool // its numbers have gone to the recorder, its slot is given back
 	stuck    bool
 }
 
-func deviceProps(e *engine, name string, view *messages.View, wiring messages.Wiring) *actor.Props {
+func deviceProps(e *engine, name string, view *messages.View, wiring messages.Wiring, course *messages.Course) *actor.Props {
 	return e.props(func() actor.Actor {
 		d := &Device{
-			life: newLife(), name: name, view: view, wiring: wiring,
+			life: newLife(), name: name, view: view, wiring: wiring, course: course,
+			failed: map[job]bool{}, wanted: map[job]bool{},
 			log:      e.deps.Log.With().Str("device", name).Logger(),
 			cycle:    e.deps.Rand.IntN(10),
 			settling: map[job]time.Time{}, phase: messages.StateResting, unloaded: !e.opts.Once,
@@ -96,6 +105,16 @@ func (d *Device) Receive(c actor.Context) {
 	case *adopted:
 		d.adopt(m.engine)
 		d.pump(c)
+	case *messages.CourseChanged:
+		d.courseChanged(c, m.Course)
+	case *messages.RunPass:
+		d.runPass(c)
+	case *messages.Front:
+		d.bringForward(c, m)
+	case *messages.Retry:
+		d.retry(c)
+	case *rested:
+		d.slotRested(c, m)
 	case *messages.SlotGranted:
 		d.granted(c)
 	case *messages.PartitionDone:
@@ -181,6 +200,7 @@ func (d *Device) rewire(c actor.Context, w messages.Wiring) {
 	d.wiring = w
 	if fresh {
 		d.tellState(c)
+		d.tellFlights(c)
 	}
 	if !changed {
 		return
@@ -193,9 +213,9 @@ func (d *Device) rewire(c actor.Context, w messages.Wiring) {
 	d.askSlots(c, owed)
 }
 
-// held is how many slots have a job in them.
+// held is how many slots have a job in them, or rest after one.
 func (d *Device) held() int {
-	n := 0
+	n := d.tired
 	for _, r := range d.live {
 		if !r.reported {
 			n++

@@ -23,25 +23,28 @@ func (d *Device) pump(c actor.Context) {
 		d.drop()
 	}
 	d.handoffsFirst()
-	d.askSlots(c, min(d.ready(), d.window())-d.asked)
+	if !d.paused() {
+		d.askSlots(c, min(d.ready(), d.window())-d.asked)
+	}
 	d.finish(c)
 }
 
 // window is how many more jobs may be in flight.
 func (d *Device) window() int {
-	most := d.e.opts.Slots
-	if d.e.opts.DeviceSlots > 0 {
-		most = min(most, d.e.opts.DeviceSlots)
+	most := d.course.Limits.Jobs
+	if one := d.course.Limits.DeviceJobs; one > 0 {
+		most = min(most, one)
 	}
 	return most - d.held()
 }
 
 // ready is how many of those that wait may begin.
 func (d *Device) ready() int {
-	if d.e.opts.HandoffsFirst && (d.phase == messages.StateListing || d.reverting()) {
-		return d.handoffs.Len()
+	n := len(d.front) + d.handoffs.Len()
+	if d.course.Limits.HandoffsFirst && (d.phase == messages.StateListing || d.reverting()) {
+		return n
 	}
-	n := d.handoffs.Len() + d.singles.Len()
+	n += d.singles.Len()
 	if d.batch == nil {
 		n += d.queue.Len() // else a survey tells which of them need a job
 	}
@@ -64,7 +67,7 @@ func (d *Device) reverting() bool {
 // handoffsFirst cuts the pass when it comes to the primaries and handoffs are left.
 // Swift: obj/replicator.py replicate.
 func (d *Device) handoffsFirst() {
-	if d.e.opts.HandoffsFirst && d.phase == messages.StateRunning && d.queue.Len()+d.singles.Len() > 0 && !d.reverting() && d.remain > 0 {
+	if d.course.Limits.HandoffsFirst && d.phase == messages.StateRunning && d.queue.Len()+d.singles.Len() > 0 && !d.reverting() && d.remain > 0 {
 		inSwiftsWords(d.log.Warn()).Msg("Handoffs first mode still has handoffs remaining.  Aborting current replication pass.")
 		d.cut = "handoffs remain"
 		d.drop()
@@ -75,6 +78,7 @@ func (d *Device) drop() {
 	d.queue.Drop()
 	d.handoffs.Drop()
 	d.singles.Drop()
+	d.front = nil
 	clear(d.looked)
 }
 
@@ -91,7 +95,7 @@ func (d *Device) granted(c actor.Context) {
 		return // from a budget that is gone
 	}
 	d.asked--
-	if d.stopping || d.window() <= 0 || !d.launch(c) {
+	if d.stopping || d.paused() || d.window() <= 0 || !d.launch(c) {
 		c.Request(d.wiring.Budget, &messages.ReturnSlots{N: 1})
 	}
 	d.pump(c)
@@ -103,6 +107,13 @@ func (d *Device) launch(c actor.Context) bool {
 	for d.ready() > 0 {
 		from := d.queue
 		switch {
+		case len(d.front) > 0:
+			j := d.front[0]
+			d.front = d.front[1:]
+			if d.try(c, plan.Waiting{Policy: j.policy, Number: j.number, Place: d.queue.Place(j.policy, j.number)}) {
+				return true
+			}
+			continue
 		case d.handoffs.Len() > 0:
 			from = d.handoffs
 		case d.singles.Len() > 0:
@@ -112,31 +123,45 @@ func (d *Device) launch(c actor.Context) bool {
 		case d.singles.Len() > 0: // there was nothing to survey
 			from = d.singles
 		}
-		w, _ := from.Next()
-		role, ring, ok := d.role(job{w.Policy, w.Number})
-		if !ok {
-			d.log.Warn().Uint32("policy", w.Policy).Uint32("partition", w.Number).Msg("partition left the ring, left alone")
-			continue
+		if w, _ := from.Next(); d.try(c, w) {
+			return true
 		}
-		d.start(c, w, role, ring)
-		return true
 	}
 	return false
+}
+
+// try starts a partition's job, if it still has one to do.
+func (d *Device) try(c actor.Context, w plan.Waiting) bool {
+	if d.course.PausedPolicy(int(w.Policy)) { // comes again when it is listed next
+		d.leaveOut(c)
+		return false
+	}
+	role, ring, ok := d.role(job{w.Policy, w.Number})
+	if !ok {
+		d.log.Warn().Uint32("policy", w.Policy).Uint32("partition", w.Number).Msg("partition left the ring, left alone")
+		d.leaveOut(c)
+		return false
+	}
+	d.start(c, w, role, ring)
+	return true
 }
 
 func (d *Device) start(c actor.Context, w plan.Waiting, role plan.Role, ring messages.Ring) {
 	j := job{w.Policy, w.Number}
 	pid := c.SpawnPrefix(d.kid, "p"+strconv.FormatUint(uint64(w.Number), 10)+"-")
-	d.live[pid.Id] = &flight{pid: pid, job: j, place: w.Place, kind: role.Kind, peers: role.Peers}
+	p := messages.Partition{Device: d.name, Policy: int(w.Policy), Number: w.Number}
+	seen := &messages.Flight{Kind: role.Kind, Partition: p, Begun: d.e.deps.Clock.Now()}
+	d.live[pid.Id] = &flight{pid: pid, job: j, place: w.Place, kind: role.Kind, peers: role.Peers, flight: seen}
+	d.tell(c, &messages.JobBegun{Device: d.name, Flight: seen})
 	since, proven := d.settling[j]
 	hashed, looked := d.looked[j]
 	delete(d.looked, j)
 	c.Send(pid, &messages.StartJob{
 		Kind: role.Kind, Region: role.Local.Region, Peers: role.Peers, Ring: ring,
-		Partition: messages.Partition{Device: d.name, Policy: int(w.Policy), Number: w.Number},
-		List:      !looked && plan.ListsDir(w.Number, d.cycle),
-		Hashed:    hashed,
-		Settled:   proven && d.e.deps.Clock.Now().Sub(since) >= d.e.opts.HandoffSettle,
+		Partition: p, Flight: seen,
+		List:    !looked && plan.ListsDir(w.Number, d.cycle),
+		Hashed:  hashed,
+		Settled: proven && d.e.deps.Clock.Now().Sub(since) >= d.e.opts.HandoffSettle,
 	})
 }
 
@@ -157,6 +182,7 @@ func (d *Device) partitionStuck(c actor.Context, m *messages.PartitionStuck) {
 		return
 	}
 	r.stuck = true
+	r.flight.Stick()
 	d.report(c, r, m.Outcome)
 	d.leave(c, messages.StateStalled, fmt.Sprintf("partition %d: %v", r.job.number, errStuck))
 }
@@ -169,12 +195,14 @@ func (d *Device) partitionGone(c actor.Context, who *actor.PID) {
 		return
 	}
 	delete(d.live, who.Id)
+	d.tell(c, &messages.JobGone{Device: d.name, Flight: r.flight})
 	if !r.reported {
 		failures := messages.FailureNodes{}
 		failures.Count(r.peers...)
 		d.report(c, r, messages.Outcome{
 			Kind: r.kind, Remains: r.kind == messages.Revert,
 			Counts: messages.Counts{Attempted: 1, Failure: len(r.peers)}, Failures: failures, Err: errCrashed,
+			Bytes: r.flight.Bytes(), Troubles: []messages.Trouble{{Cause: messages.CauseCrash, Text: errCrashed.Error()}},
 		})
 	}
 	if r.stuck {
@@ -187,16 +215,18 @@ func (d *Device) partitionGone(c actor.Context, who *actor.PID) {
 // report gives a job's numbers to the recorder and its slot to the budget.
 func (d *Device) report(c actor.Context, r *flight, o messages.Outcome) {
 	r.reported = true
-	d.account(c, r.job, o)
-	c.Request(d.wiring.Budget, &messages.ReturnSlots{N: 1})
+	d.account(c, r.job, r.flight, o)
+	d.giveBack(c, o.Elapsed)
 }
 
 // account counts one partition that has been looked at.
-func (d *Device) account(c actor.Context, j job, o messages.Outcome) {
+func (d *Device) account(c actor.Context, j job, f *messages.Flight, o messages.Outcome) {
 	d.settle(j, o)
+	d.remember(j, o)
 	d.cursor.Done++
 	d.cursor.Stats.Add(messages.Stats{Counts: o.Counts, FailureNodes: o.Failures})
-	d.tell(c, &messages.JobDone{Device: d.name, Outcome: o})
+	p := messages.Partition{Device: d.name, Policy: int(j.policy), Number: j.number}
+	d.tell(c, &messages.JobDone{Device: d.name, Partition: p, Flight: f, Outcome: o})
 }
 
 // settle keeps account of handoffs: how many are left, and since when those are

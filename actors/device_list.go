@@ -32,7 +32,7 @@ type refusal struct {
 // Swift: obj/replicator.py collect_jobs.
 func (d *Device) policies() (todo []messages.PolicyRing) {
 	for _, p := range d.view.Policies {
-		if p.Ring != nil && !p.Ring.NextPartPower() && d.e.opts.Only.policy(p.Policy.Index) && hasDevice(p.Ring, d.name) {
+		if p.Ring != nil && !p.Ring.NextPartPower() && !d.course.PausedPolicy(p.Policy.Index) && d.e.opts.Only.policy(p.Policy.Index) && hasDevice(p.Ring, d.name) {
 			todo = append(todo, p)
 		}
 	}
@@ -174,7 +174,12 @@ func (d *Device) collect(told *messages.PassFound, p *piece) {
 
 // enqueue lets a partition wait for its job.
 func (d *Device) enqueue(j job) {
-	if d.e.opts.HandoffsFirst {
+	if d.wanted[j] {
+		delete(d.wanted, j)
+		d.front = append(d.front, j)
+		return
+	}
+	if d.course.Limits.HandoffsFirst {
 		if role, _, ok := d.role(j); ok && role.Kind == messages.Revert {
 			d.handoffs.Add(j.policy, j.number)
 			return
@@ -190,17 +195,22 @@ func (d *Device) ringsChanged(c actor.Context, m *messages.RingsChanged) {
 	for _, f := range d.live {
 		c.Send(f.pid, m) // a revert job looks at it before it removes anything
 	}
-	if !d.e.opts.HandoffsFirst {
-		return
+	if d.course.Limits.HandoffsFirst {
+		d.resort()
+		d.pump(c)
 	}
-	queue, handoffs, singles := d.queue, d.handoffs, d.singles
+}
+
+// resort sorts what waits anew.
+func (d *Device) resort() {
+	queue, handoffs, singles, front := d.queue, d.handoffs, d.singles, d.front
 	d.empty(plan.Order(d.cursor.Seed))
+	d.front = front
 	for _, b := range []*plan.Backlog{queue, handoffs, singles} {
 		for w, ok := b.Next(); ok; w, ok = b.Next() {
 			d.enqueue(job{w.Policy, w.Number})
 		}
 	}
-	d.pump(c)
 }
 
 func policyIndex(p messages.Policy) uint32 {

@@ -22,6 +22,7 @@ type pass struct {
 	handoffs *plan.Backlog      // with handoffs_first: those that go first
 	singles  *plan.Backlog      // those that were surveyed, or cannot be, and have to have a job
 	looked   map[job]int        // of singles: suffixes that a survey has hashed
+	front    []job              // those that an operator brought forward
 	batch    *batch             // what is being surveyed, or nil
 	live     map[string]*flight // by PID, until its report or its end
 	asked    int                // slots asked for and not yet granted
@@ -54,6 +55,9 @@ func (d *Device) running(actor.Context) {}
 // probed first: a call on one that hangs would cost more than a probe.
 func (d *Device) begin(c actor.Context) {
 	d.wake.stop()
+	if d.due = d.paused(); d.due {
+		return
+	}
 	if !d.interrupted {
 		d.cycle = (d.cycle + 1) % 10
 		d.cursor = messages.Cursor{
@@ -72,7 +76,7 @@ func (d *Device) begin(c actor.Context) {
 // empty makes new backlogs.
 func (d *Device) empty(o plan.Order) {
 	d.queue, d.handoffs, d.singles = plan.NewBacklog(o), plan.NewBacklog(o), plan.NewBacklog(o)
-	d.looked = map[job]int{}
+	d.front, d.looked = nil, map[job]int{}
 }
 
 // copyOf makes a copy that shares no map.
@@ -120,7 +124,9 @@ func (d *Device) nap(c actor.Context) {
 }
 
 // waiting is how many partitions wait for their job.
-func (d *Device) waiting() int { return d.queue.Len() + d.handoffs.Len() + d.singles.Len() }
+func (d *Device) waiting() int {
+	return len(d.front) + d.queue.Len() + d.handoffs.Len() + d.singles.Len()
+}
 
 // reached is the place in the order below which every partition has been looked at.
 // A job that is stuck counts as looked at: a pass that is gone on with must not
@@ -130,6 +136,9 @@ func (d *Device) reached() uint64 {
 		return d.cursor.Reached // who knows what else there is
 	}
 	low := min(d.queue.First(), d.handoffs.First(), d.singles.First())
+	for _, j := range d.front {
+		low = min(low, uint64(d.queue.Place(j.policy, j.number)))
+	}
 	if d.batch != nil && !d.batch.over {
 		low = min(low, d.batch.first)
 	}

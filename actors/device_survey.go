@@ -15,12 +15,13 @@ import (
 
 // batch is the partitions of one survey. Only over changes after its beginning.
 type batch struct {
-	jobs  []sample
-	peers []messages.Node // of all jobs, each once
-	which []int32         // in peers; each job has a part of it
-	begun time.Time
-	first uint64 // place of the first job
-	over  bool   // it was given up; its slot is given back
+	jobs   []sample
+	peers  []messages.Node // of all jobs, each once
+	which  []int32         // in peers; each job has a part of it
+	begun  time.Time
+	first  uint64 // place of the first job
+	flight *messages.Flight
+	over   bool // it was given up; its slot is given back
 }
 
 // sample is one partition of a batch.
@@ -48,6 +49,9 @@ func (d *Device) survey(c actor.Context) bool {
 	if len(b.jobs) == 0 {
 		return false
 	}
+	b.flight = &messages.Flight{Survey: len(b.jobs), Partition: messages.Partition{Device: d.name}, Begun: b.begun}
+	b.flight.Enter(messages.PhaseComparing, messages.Node{}, b.begun)
+	d.tell(c, &messages.JobBegun{Device: d.name, Flight: b.flight})
 	d.batch = b
 	d.surveyor.run(c, d.ctx, comparison(d.e.deps, d.name, b))
 	return true
@@ -103,6 +107,7 @@ func (b *batch) add(lane Lane, known map[messages.Node]int32, j job, peers []mes
 func (d *Device) surveyed(c actor.Context, a *answer) {
 	b := d.batch
 	d.batch = nil
+	d.tell(c, &messages.JobGone{Device: d.name, Flight: b.flight})
 	if b.over {
 		d.tellState(c) // one call less
 		d.calm(c)
@@ -126,7 +131,7 @@ func (d *Device) surveyed(c actor.Context, a *answer) {
 		d.singles.Add(s.policy, s.number)
 	}
 	d.log.Debug().Int("partitions", len(b.jobs)).Int("same", same).Int("peers", len(b.peers)).Msg("survey")
-	c.Request(d.wiring.Budget, &messages.ReturnSlots{N: 1})
+	d.giveBack(c, d.e.deps.Clock.Now().Sub(b.begun))
 	d.pump(c)
 }
 
@@ -137,7 +142,7 @@ func (d *Device) inSync(c actor.Context, b *batch, s sample, r messages.DigestRe
 	metrics.Count("partition.update.count."+d.name, 1)
 	metrics.Count("suffix.hashes", r.Hashed)
 	metrics.Timing("partition.update.timing", spent)
-	d.account(c, s.job, messages.Outcome{
+	d.account(c, s.job, nil, messages.Outcome{
 		Kind: messages.Update, Counts: plan.InSync(b.of(s), r.Suffixes, r.Hashed), Elapsed: spent,
 	})
 }
@@ -150,6 +155,7 @@ func (d *Device) giveUpSurvey(c actor.Context) {
 		return
 	}
 	b.over = true
+	b.flight.Stick()
 	spent := d.e.deps.Clock.Now().Sub(b.begun) / time.Duration(len(b.jobs))
 	d.log.Error().Int("partitions", len(b.jobs)).Msg("survey is written off: " + errStuck.Error())
 	for _, s := range b.jobs {
@@ -157,7 +163,10 @@ func (d *Device) giveUpSurvey(c actor.Context) {
 		u.Broke()
 		counts, _ := u.Result()
 		d.e.deps.Metrics.Timing("partition.update.timing", spent)
-		d.account(c, s.job, messages.Outcome{Kind: messages.Update, Counts: counts, Elapsed: spent, Err: errStuck})
+		d.account(c, s.job, nil, messages.Outcome{
+			Kind: messages.Update, Counts: counts, Elapsed: spent, Err: errStuck,
+			Troubles: []messages.Trouble{{Cause: messages.CauseStuck, Text: errStuck.Error()}},
+		})
 	}
 	c.Request(d.wiring.Budget, &messages.ReturnSlots{N: 1})
 }

@@ -36,6 +36,7 @@ func (d *Device) leave(c actor.Context, state, why string) {
 	absent := messages.OutOfService(d.phase)
 	d.why = why
 	d.become(c, state, d.away)
+	d.rouse(c)
 	if early {
 		d.refuse(c, why)
 	}
@@ -184,5 +185,10 @@ func (d *Device) back(c actor.Context) {
 	}
 	d.log.Warn().Str("state", d.phase).Msg("device is back in service")
 	d.why = ""
+	if d.paused() {
+		d.due = true
+		d.rest(c)
+		return
+	}
 	d.begin(c)
 }

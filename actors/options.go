@@ -3,6 +3,8 @@ package actors
 import (
 	"slices"
 	"time"
+
+	"understudy/messages"
 )
 
 // Options are the settings that the actors keep to. They do not change during
@@ -26,7 +28,14 @@ type Options struct {
 	Only              Overrides     // script mode: restricts the pass
 	IPs               []string      // addresses of this node, for the line that it is in no ring
 	Port              int           // replication port of this node, 0 when every port is its own
-	Ready             func()        // called once, when the tree stands; may be nil
+	Bytes             int64         // of objects that go to peers a second; 0: no bound, also below
+	DeviceBytes       int64         // from one disk
+	Hashes            float64       // suffixes hashed a second
+	Tranquility       float64       // rest after a job, in durations of that job
+
+	// Course is the one to begin with, of an earlier process; nil: the settings above.
+	Course *messages.Course
+	Ready  func() // called once, when the tree stands; may be nil
 }
 
 // Overrides restrict a pass. An empty list means no restriction; the lists are

@@ -40,6 +40,8 @@ type Partition struct {
 	stuck  bool                         // reported as stuck; only the end is awaited
 	ill    error                        // an illness of the disk that hashing met
 	revert revertState
+
+	troubles []messages.Trouble
 }
 
 func partitionProps(e *engine) *actor.Props {
@@ -84,6 +86,7 @@ func (p *Partition) Receive(c actor.Context) {
 
 func (p *Partition) start(c actor.Context, job *messages.StartJob) {
 	p.job, p.begun = job, p.deps.Clock.Now()
+	p.enter(messages.PhaseHashing)
 	if job.Kind == messages.Revert {
 		p.startRevert(c)
 		return
@@ -131,6 +134,7 @@ func (p *Partition) ask(c actor.Context) {
 	}
 	peers, policy, number := p.deps.Peers, p.job.Partition.Policy, p.job.Partition.Number
 	p.node, p.state = node, p.asking
+	p.enter(messages.PhaseAsking)
 	p.run(c, p.ctx, func(ctx context.Context) (any, error) { return peers.Hashes(ctx, node, policy, number) })
 }
 
@@ -148,6 +152,7 @@ func (p *Partition) asking(c actor.Context, a *answer) {
 		p.ask(c)
 		return
 	}
+	p.enter(messages.PhaseRehashing)
 	p.hash(c, messages.HashOptions{Recalculate: diff}, p.rehashing)
 }
 
@@ -159,9 +164,11 @@ func (p *Partition) refused(err error) {
 		p.nodeFailed(err)
 	case status.Status == insufficientStorage:
 		inSwiftsWords(p.event(p.log.Error())).Msgf("%s responded as unmounted", p.node)
+		p.trouble(messages.CauseUnmounted, err)
 		p.update.Unmounted(p.node)
 	default:
 		inSwiftsWords(p.event(p.log.Error())).Msgf("Invalid response %d from %s", status.Status, p.node)
+		p.trouble(messages.CausePeer, err)
 		p.update.Failed(p.node)
 	}
 }
@@ -185,8 +192,10 @@ func (p *Partition) rehashing(c actor.Context, a *answer) {
 	p.update.Pushing()
 	transport, job := p.deps.Transport, messages.SyncJob{
 		Partition: p.job.Partition, Region: p.job.Region, Node: p.node, Suffixes: p.diff,
+		Flight: p.job.Flight,
 	}
 	p.state = p.syncing
+	p.enter(messages.PhaseSyncing)
 	p.run(c, p.ctx, func(ctx context.Context) (any, error) { return transport.Sync(ctx, job) })
 }
 
@@ -195,7 +204,9 @@ func (p *Partition) syncing(c actor.Context, a *answer) {
 	if a.err != nil {
 		p.nodeFailed(a.err)
 	} else {
-		p.update.Pushed(p.node, len(p.diff), a.value.(messages.SyncResult).OK)
+		ok := a.value.(messages.SyncResult).OK
+		p.update.Pushed(p.node, len(p.diff), ok)
+		p.pushed(ok)
 		p.deps.Metrics.Count("suffix.syncs", len(p.diff))
 	}
 	p.ask(c)
@@ -203,6 +214,7 @@ func (p *Partition) syncing(c actor.Context, a *answer) {
 
 func (p *Partition) nodeFailed(err error) {
 	p.update.Failed(p.node)
+	p.trouble(causeOf(err), err)
 	inSwiftsWords(p.event(p.log.WithLevel(levelOf(err)))).Err(err).Msgf("Error syncing with node: %s: %s", p.node, why(err))
 }
 
@@ -210,6 +222,7 @@ func (p *Partition) nodeFailed(err error) {
 func (p *Partition) brokeDown(c actor.Context, err error) {
 	var device *messages.DeviceError
 	var file *messages.NotDirectoryError
+	p.trouble(causeOf(err), err)
 	switch {
 	case errors.As(err, &device):
 		inSwiftsWords(p.event(p.log.Warn())).Msg(device.Message)
@@ -251,6 +264,7 @@ func (p *Partition) decided() interface {
 func (p *Partition) skipped(c actor.Context, err error, failed []messages.Node, there bool) {
 	o := messages.Outcome{
 		Kind: p.job.Kind, Skipped: true, Err: err, Elapsed: p.elapsed(), Remains: there && p.job.Kind == messages.Revert,
+		Troubles: p.troubles,
 	}
 	if len(failed) > 0 {
 		o.Counts.Failure, o.Failures = len(failed), messages.FailureNodes{}
@@ -263,6 +277,7 @@ func (p *Partition) skipped(c actor.Context, err error, failed []messages.Node, 
 // hand, if any, counts as failed. Nothing is removed any more.
 func (p *Partition) giveUp(c actor.Context, why string) {
 	p.stuck = true
+	p.trouble(messages.CauseStuck, errors.New(why))
 	p.cancel()
 	if p.node.Device == "" {
 		p.decided().Broke()
@@ -283,7 +298,7 @@ func (p *Partition) outcome(err error) messages.Outcome {
 	return messages.Outcome{
 		Kind: p.job.Kind, Counts: counts, Failures: failures, Elapsed: p.elapsed(), Err: err,
 		Remains: p.job.Kind == messages.Revert && !p.revert.gone, Proven: p.revert.proven,
-		Ill: p.ill,
+		Ill: p.ill, Bytes: p.job.Flight.Bytes(), Troubles: p.troubles,
 	}
 }
 

@@ -33,6 +33,7 @@ func (p *Partition) startRevert(c actor.Context) {
 	p.revert.plan = plan.NewRevert(p.job.Region, p.job.Peers, nil, 0, false) // until it is known what there is
 	store, partition, life := p.deps.Store, p.job.Partition, p.ctx
 	p.state = p.holding
+	p.enter(messages.PhaseHolding)
 	p.run(c, p.ctx, func(ctx context.Context) (any, error) {
 		hold, err := store.Hold(ctx, partition)
 		if err == nil {
@@ -61,6 +62,7 @@ func (p *Partition) holding(c actor.Context, a *answer) {
 func (p *Partition) notHeld(c actor.Context, err error) {
 	if errors.Is(err, ErrPartitionLocked) {
 		p.attempted()
+		p.trouble(messages.CauseLocked, err)
 		inSwiftsWords(p.event(p.log.Info())).Msgf("Unable to lock handoff partition %d for replication on device %s policy %d",
 			p.job.Partition.Number, p.job.Partition.Device, p.job.Partition.Policy)
 		p.deps.Metrics.Count("partition.lock-failure.count", 1)
@@ -81,8 +83,10 @@ func (p *Partition) push(c actor.Context) {
 	transport, job := p.deps.Transport, messages.SyncJob{
 		Partition: p.job.Partition, Region: p.job.Region, Node: step.Node, Suffixes: manifest.Suffixes,
 		Handoff: true, Held: manifest.Files, CheckOnly: step.CheckOnly,
+		Flight: p.job.Flight,
 	}
 	p.node, p.state = step.Node, p.pushing
+	p.enter(messages.PhaseSyncing)
 	p.run(c, p.ctx, func(ctx context.Context) (any, error) { return transport.Sync(ctx, job) })
 }
 
@@ -90,10 +94,12 @@ func (p *Partition) push(c actor.Context) {
 func (p *Partition) pushing(c actor.Context, a *answer) {
 	if a.err != nil {
 		p.revert.plan.Failed(p.node)
+		p.trouble(causeOf(a.err), a.err)
 		inSwiftsWords(p.event(p.log.WithLevel(levelOf(a.err)))).Err(a.err).Msgf("Error syncing handoff partition: %s", why(a.err))
 	} else {
 		r := a.value.(messages.SyncResult)
 		p.revert.plan.Pushed(p.node, r.OK, r.Proven)
+		p.pushed(r.OK)
 	}
 	p.push(c)
 }
@@ -126,6 +132,7 @@ func (p *Partition) remove(c actor.Context) {
 	}
 	hold := p.revert.hold
 	p.state = p.removing
+	p.enter(messages.PhaseRemoving)
 	p.run(c, p.ctx, func(ctx context.Context) (any, error) { return hold.Remove(ctx, files) })
 }
 
@@ -160,6 +167,7 @@ func (p *Partition) stillHandoff() string {
 func (p *Partition) removing(c actor.Context, a *answer) {
 	if a.err != nil {
 		p.revert.plan.Broke()
+		p.trouble(causeOf(a.err), a.err)
 		inSwiftsWords(p.event(p.log.Error())).Err(a.err).Msgf("Error syncing handoff partition: %s", why(a.err))
 		p.done(c, a.err)
 		return

@@ -20,18 +20,21 @@ import (
 // goes through its own cycle; a round is what Swift calls a replication pass.
 type Recorder struct {
 	life
-	errand // writing the recon cache
-	opts   *Options
-	log    zerolog.Logger
-	view   *messages.View
-	disks  map[string]*disk // of this node
-	round  *round           // nil between two rounds
-	rounds int              // complete ones
-	beat   func() bool      // stops the heartbeat timer
-	todo   []reconWork      // recon changes waiting for the one that is being made
-	dirty  map[string]bool  // devices of which recon is to be told something new
-	super  messages.Supervision
-	ended  *messages.RoundDone // a finished round whose recon entries are not all written
+	errand   // writing the recon cache
+	opts     *Options
+	log      zerolog.Logger
+	view     *messages.View
+	disks    map[string]*disk // of this node
+	round    *round           // nil between two rounds
+	rounds   int              // complete ones
+	beat     func() bool      // stops the heartbeat timer
+	todo     []reconWork      // recon changes waiting for the one that is being made
+	dirty    map[string]bool  // devices of which recon is to be told something new
+	super    messages.Supervision
+	course   *messages.Course
+	sampling alarm
+	node     meter               // the whole node's
+	ended    *messages.RoundDone // a finished round whose recon entries are not all written
 }
 
 // disk is what is known of one device.
@@ -42,6 +45,9 @@ type disk struct {
 	spent time.Duration   // of that pass
 	ended time.Time       // of that pass
 	split bool            // that pass is unfinished
+
+	flights map[*messages.Flight]bool // true until its job is counted
+	meter   meter
 }
 
 // round is one go through all devices.
@@ -63,11 +69,12 @@ func (*heartbeat) IgnoreDeadLetterLogging() {}
 // reconTimeout bounds one write of the recon cache: its lock waits for 2 s.
 const reconTimeout = 10 * time.Second
 
-func recorderProps(e *engine, view *messages.View) *actor.Props {
+func recorderProps(e *engine, view *messages.View, course *messages.Course) *actor.Props {
 	return e.props(func() actor.Actor {
 		return &Recorder{
 			life: newLife(), errand: errand{deps: e.deps, timeout: reconTimeout, grace: callGrace},
 			opts: e.opts, log: e.deps.Log, view: view, disks: map[string]*disk{}, dirty: map[string]bool{},
+			course: course,
 		}
 	})
 }
@@ -85,6 +92,14 @@ func (r *Recorder) Receive(c actor.Context) {
 		r.passFound(m)
 	case *messages.JobDone:
 		r.jobDone(m)
+	case *messages.JobBegun:
+		r.jobBegun(m)
+	case *messages.JobGone:
+		r.jobGone(m)
+	case *messages.CourseChanged:
+		r.course = m.Course
+	case *sampleDue:
+		r.sampled(c)
 	case *messages.PassDone:
 		r.passDone(c, m)
 	case *messages.DeviceState:
@@ -113,6 +128,7 @@ func (r *Recorder) Receive(c actor.Context) {
 	case *actor.Stopping:
 		r.drop()
 		r.stopHeartbeat()
+		r.sampling.stop()
 	}
 }
 
@@ -128,7 +144,7 @@ func (r *Recorder) devicesChanged(c actor.Context, names []string) {
 	}
 	for _, name := range names {
 		if r.disks[name] == nil {
-			r.disks[name] = &disk{DeviceSnapshot: messages.DeviceSnapshot{Device: name, State: messages.StateResting, Since: r.now()}}
+			r.disks[name] = newDisk(name, r.now())
 			if r.round != nil {
 				r.round.waiting[name] = true
 			}
@@ -158,6 +174,7 @@ func (r *Recorder) passStarted(c actor.Context, m *messages.PassStarted) {
 	}
 	d.round, d.Jobs, d.Done, d.Cut = r.round, m.Done, m.Done, ""
 	d.Begun, d.Stats = m.At, copyOf(m.Before)
+	d.Bytes, d.Causes = 0, map[messages.Cause]int{}
 }
 
 func (r *Recorder) passFound(m *messages.PassFound) {
@@ -178,6 +195,7 @@ func (r *Recorder) jobDone(m *messages.JobDone) {
 		return
 	}
 	d.Done++
+	r.count(d, m)
 	r.add(d, messages.Stats{Counts: m.Outcome.Counts, FailureNodes: m.Outcome.Failures})
 	if r.round != nil && !m.Outcome.Skipped {
 		r.round.times.Add(m.Outcome.Elapsed)
@@ -213,6 +231,7 @@ func (r *Recorder) passDone(c actor.Context, m *messages.PassDone) {
 	if !d.Begun.IsZero() {
 		d.spent = d.ended.Sub(d.Begun)
 	}
+	d.keepHistory()
 	if r.opts.PerDisk && !m.Broken {
 		r.publishDisk(c, d)
 	}
@@ -231,8 +250,12 @@ func (r *Recorder) state(c actor.Context, m *messages.DeviceState) {
 	d.State, d.Why, d.Stuck = m.State, m.Why, m.Stuck
 	if m.State == messages.StateBackingOff {
 		d.Restarts++
+		clear(d.flights)
 	} else {
 		d.Disk = m.Disk
+	}
+	if messages.OutOfService(before.State) != messages.OutOfService(m.State) {
+		r.remember(messages.SupervisionEvent{At: r.now(), Kind: messages.EventDevice, Actor: m.Device, Why: inWords(m)})
 	}
 	if messages.OutOfService(before.State) != messages.OutOfService(m.State) || before.Why != m.Why || before.Disk != d.Disk {
 		r.publishState(c, m.Device)
@@ -254,27 +277,15 @@ func (r *Recorder) supervised(m *messages.SupervisionEvent) {
 		r.super.Late++
 		return // too ordinary to push others out
 	}
-	r.super.Recent = append(r.super.Recent, *m)
+	r.remember(*m)
+}
+
+// remember keeps an event.
+func (r *Recorder) remember(e messages.SupervisionEvent) {
+	r.super.Recent = append(r.super.Recent, e)
 	if n := len(r.super.Recent); n > maxRecent {
 		r.super.Recent = slices.Clone(r.super.Recent[n-maxRecent:])
 	}
-}
-
-func (r *Recorder) snapshot() *messages.Snapshot {
-	s := &messages.Snapshot{At: r.now(), Rounds: r.rounds, Peers: r.deps.Silent(), Supervision: r.super}
-	s.Supervision.Recent = slices.Clone(r.super.Recent)
-	for _, d := range r.disks {
-		one := d.DeviceSnapshot
-		one.Stats = copyOf(d.Stats)
-		s.Devices = append(s.Devices, one)
-	}
-	slices.SortFunc(s.Devices, func(a, b messages.DeviceSnapshot) int {
-		if a.Device < b.Device {
-			return -1
-		}
-		return 1
-	})
-	return s
 }
 
 func (r *Recorder) now() time.Time { return r.deps.Clock.Now() }

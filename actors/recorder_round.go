@@ -27,6 +27,7 @@ func (r *Recorder) openRound(c actor.Context, at time.Time) {
 	}
 	r.sayPolicies()
 	r.startHeartbeat(c)
+	r.startSampling(c)
 }
 
 // sayPolicies names the policies that take no part in the round.

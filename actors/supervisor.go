@@ -20,6 +20,8 @@ type Supervisor struct {
 	log      zerolog.Logger
 	view     *messages.View
 	wiring   messages.Wiring
+	course   *messages.Course
+	expiry   alarm // looks for what ends by itself
 	watcher  *actor.PID
 	devices  map[string]*actor.PID  // by device name; nil while backing off
 	names    map[string]string      // PID → device name
@@ -46,7 +48,7 @@ func (*rebirth) IgnoreDeadLetterLogging() {}
 
 func newSupervisor(e *engine, first *messages.View) *Supervisor {
 	return &Supervisor{
-		life: newLife(), e: e, log: e.deps.Log, view: first,
+		life: newLife(), e: e, log: e.deps.Log, view: first, course: firstCourse(e.opts),
 		devices: map[string]*actor.PID{}, names: map[string]string{},
 		crashes: map[string]int{}, restarts: map[string]int{}, timers: map[string]func() bool{},
 		seen: map[string]int{},
@@ -66,6 +68,12 @@ func (s *Supervisor) Receive(c actor.Context) {
 		c.Forward(s.wiring.Recorder)
 	case *messages.Alive:
 		c.Respond(&messages.Living{})
+	case *messages.Steer:
+		s.steer(c, m)
+	case *messages.ToDevice:
+		s.toDevice(c, m)
+	case *courseDue:
+		s.expire(c)
 	case *Reload:
 		s.reload(c, m)
 	case *messages.SupervisionEvent:
@@ -76,6 +84,7 @@ func (s *Supervisor) Receive(c actor.Context) {
 		s.bear(c, m.who)
 	case *actor.Stopping:
 		s.deaf()
+		s.expiry.stop()
 		for _, stop := range s.timers {
 			stop()
 		}
@@ -84,10 +93,11 @@ func (s *Supervisor) Receive(c actor.Context) {
 
 func (s *Supervisor) start(c actor.Context) {
 	s.listen(c)
-	s.wiring.Budget = c.SpawnPrefix(budgetProps(s.e), "budget-")
-	s.wiring.Recorder = c.SpawnPrefix(recorderProps(s.e, s.view), "recorder-")
+	s.wiring.Budget = c.SpawnPrefix(budgetProps(s.e, s.course), "budget-")
+	s.wiring.Recorder = c.SpawnPrefix(recorderProps(s.e, s.view, s.course), "recorder-")
 	s.watcher = c.SpawnPrefix(ringWatcherProps(s.e, s.view), "rings-")
 	s.settle(c)
+	s.follow(c, s.course)
 	if s.e.opts.Ready != nil {
 		s.e.opts.Ready()
 	}
@@ -115,7 +125,7 @@ func (s *Supervisor) settle(c actor.Context) {
 }
 
 func (s *Supervisor) spawnDevice(c actor.Context, name string) {
-	pid := c.SpawnPrefix(deviceProps(s.e, name, s.view, s.wiring), "device-"+name+"-")
+	pid := c.SpawnPrefix(deviceProps(s.e, name, s.view, s.wiring, s.course), "device-"+name+"-")
 	s.devices[name], s.names[pid.Id] = pid, name
 	c.Request(pid, &messages.StartPass{})
 }
@@ -219,17 +229,17 @@ func (s *Supervisor) gone(c actor.Context, who *actor.PID) {
 // the rings that it looks at.
 func (s *Supervisor) reload(c actor.Context, m *Reload) {
 	opts := m.Options
-	opts.Once, opts.Only, opts.Ready = s.e.opts.Once, s.e.opts.Only, s.e.opts.Ready
+	opts.Once, opts.Only, opts.Ready, opts.Course = s.e.opts.Once, s.e.opts.Only, s.e.opts.Ready, nil
 	s.e = newEngine(m.Deps, opts)
 	s.log = s.e.deps.Log
 	change := &adopted{s.e}
-	c.Request(s.wiring.Budget, change)
 	c.Request(s.wiring.Recorder, change)
 	for _, pid := range s.devices {
 		if pid != nil {
 			c.Request(pid, change)
 		}
 	}
+	s.follow(c, reconfigured(s.course, s.e.opts))
 	if stop := s.timers[roleWatcher]; stop != nil { // it has just crashed
 		stop()
 		delete(s.timers, roleWatcher)
@@ -249,10 +259,10 @@ func (s *Supervisor) bear(c actor.Context, who string) {
 	s.happened(c, &messages.SupervisionEvent{Kind: messages.EventBirth, Actor: who})
 	switch who {
 	case roleBudget:
-		s.wiring.Budget = c.SpawnPrefix(budgetProps(s.e), "budget-")
+		s.wiring.Budget = c.SpawnPrefix(budgetProps(s.e, s.course), "budget-")
 		s.rewire(c)
 	case roleRecorder:
-		s.wiring.Recorder = c.SpawnPrefix(recorderProps(s.e, s.view), "recorder-")
+		s.wiring.Recorder = c.SpawnPrefix(recorderProps(s.e, s.view, s.course), "recorder-")
 		s.settle(c)
 		s.rewire(c)
 	case roleWatcher:

@@ -38,6 +38,8 @@ type Engine struct {
 	settings Settings
 	log      zerolog.Logger
 	crew     *crew
+	bounds   *bounds
+	started  time.Time
 
 	mu      sync.Mutex // guards what follows; a Reload may come at any time
 	parts   *parts     // those in use
@@ -52,12 +54,13 @@ type Engine struct {
 // unreadable ring of the first replication policy is an error, as in Swift;
 // another policy's is reported at every pass and picked up once it can be read.
 func New(s Settings) (*Engine, error) {
-	e := &Engine{settings: s, log: s.Log, crew: newCrew()}
+	e := &Engine{settings: s, log: s.Log, crew: newCrew(), bounds: newBounds(), started: time.Now()}
 	parts, err := e.assemble(s.Config, nil)
 	if err != nil {
 		e.crew.Close()
 		return nil, err
 	}
+	parts.opts.Course = e.keptCourse(s.Config, parts.opts.Limits())
 	e.parts = parts
 	e.closers = append(parts.closers, e.crew.Close)
 	return e, nil

@@ -28,6 +28,8 @@ import (
 
 // parts are what an engine is made of by one configuration.
 type parts struct {
+	cfg       *config.Config
+	silent    *breaker.Set
 	deps      actors.Deps
 	opts      actors.Options
 	view      *messages.View // the rings at first sight
@@ -68,13 +70,14 @@ func (e *Engine) assemble(cfg *config.Config, before *parts) (*parts, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the addresses of this node: %w", err)
 	}
-	p := &parts{placement: placement}
+	p := &parts{cfg: cfg, placement: placement}
 	if p.view, err = firstView(placement); err != nil {
 		return nil, err
 	}
 	disks := newStore(cfg, e.log)
 	p.disks = disks
 	silent := breaker.New(breaker.Config{Clock: wallClock{}, Rand: globalRand{}, Log: e.log})
+	p.silent = silent
 	questions := replicate.Config{ConnTimeout: cfg.ConnTimeout, HTTPTimeout: cfg.HTTPTimeout, UserAgent: "object-replicator " + strconv.Itoa(os.Getpid())}
 	if cfg.NativeLane {
 		p.lane = newLane(cfg, questions.UserAgent, silent, e.log)
@@ -84,16 +87,17 @@ func (e *Engine) assemble(cfg *config.Config, before *parts) (*parts, error) {
 	p.peers = replicate.New(questions)
 	// A thread that hangs keeps the process and its files: locks must not wait for it.
 	p.closers = append(p.closers, p.peers.Close, func() { disks.ReleaseLocks() })
-	transport, err := p.transport(cfg, disks, e.log)
+	transport, err := p.transport(cfg, disks, e.bounds, e.log)
 	if err != nil {
 		p.close()
 		return nil, err
 	}
 	p.deps = actors.Deps{
 		Clock: wallClock{}, Rand: globalRand{}, Go: e.crew.Go,
-		Placement: placement, Store: localDisks{disks}, Peers: silent.Peers(p.peers),
+		Placement: placement, Store: localDisks{disks, e.bounds.turn}, Peers: silent.Peers(p.peers),
 		Transport: silent.Transport(transport, lane(cfg)), Silent: silent.States,
 		Recon: recon.New(cfg.ReconCachePath), Cursors: cursorsIn(cfg), Metrics: p.metrics(cfg, e.log), Log: e.log,
+		Steer: func(c *messages.Course) { e.bounds.keepTo(c, silent) },
 	}
 	p.guard()
 	p.opts = e.options(cfg, p.view, ips)
@@ -123,6 +127,7 @@ func (e *Engine) options(cfg *config.Config, view *messages.View, ips []string) 
 		HandoffDelete: handoffDelete(cfg, view, e.log), HandoffsFirst: cfg.HandoffsFirst, HandoffSettle: cfg.HandoffSettle,
 		CheckRemote: cfg.SyncMethod == "ssync",
 		Once:        e.settings.Once, PerDisk: cfg.ReplicatorWorkers > 0, Only: e.settings.Only, IPs: ips, Port: ringPort(cfg), Ready: e.stands,
+		Bytes: int64(cfg.BytesPerSecond), DeviceBytes: int64(cfg.DeviceBytesPerSecond), Hashes: cfg.HashesPerSecond, Tranquility: cfg.Tranquility,
 	}
 }
 
@@ -166,7 +171,22 @@ func newStore(cfg *config.Config, log zerolog.Logger) *store.Store {
 var _ actors.Store = localDisks{}
 
 // localDisks are a store as the actors know it.
-type localDisks struct{ *store.Store }
+type localDisks struct {
+	*store.Store
+	turn func(context.Context) error // waits for the next suffix to be hashed
+}
+
+// Hashes implements actors.Store.
+func (d localDisks) Hashes(ctx context.Context, p messages.Partition, o messages.HashOptions) (messages.HashReport, error) {
+	return d.Store.Hashes(store.WithPace(ctx, d.turn), p, o)
+}
+
+// Digests implements actors.Store.
+func (d localDisks) Digests(
+	ctx context.Context, device string, asks []messages.DigestAsk, each func(int, messages.DigestReport) bool,
+) error {
+	return d.Store.Digests(store.WithPace(ctx, d.turn), device, asks, each)
+}
 
 // Hold implements actors.Store.
 func (d localDisks) Hold(ctx context.Context, p messages.Partition) (actors.Hold, error) {
@@ -178,13 +198,13 @@ func (d localDisks) Hold(ctx context.Context, p messages.Partition) (actors.Hold
 }
 
 // transport is what sync_method names.
-func (p *parts) transport(cfg *config.Config, disks *store.Store, log zerolog.Logger) (actors.Transport, error) {
+func (p *parts) transport(cfg *config.Config, disks *store.Store, limits *bounds, log zerolog.Logger) (actors.Transport, error) {
 	if cfg.SyncMethod == "ssync" {
 		paths := hashpath.Hasher{Prefix: cfg.Swift.HashPrefix, Suffix: cfg.Swift.HashSuffix}
 		ours, dial := p.streams(log)
 		return ssync.New(ssync.Config{
 			Ours: ours, Dial: dial, ConnTimeout: cfg.ConnTimeout, NodeTimeout: cfg.NodeTimeout, HTTPTimeout: cfg.HTTPTimeout,
-			LineLimit: cfg.NetworkChunkSize, Log: log,
+			LineLimit: cfg.NetworkChunkSize, Log: log, Wait: limits.pace.Wait,
 			Open: func(ctx context.Context, job messages.SyncJob) (ssync.Objects, error) {
 				open := disks.OpenObjects
 				if job.Handoff {
@@ -202,7 +222,7 @@ func (p *parts) transport(cfg *config.Config, disks *store.Store, log zerolog.Lo
 		Devices: cfg.Devices, Module: cfg.Rsync.Module, IOTimeout: cfg.Rsync.IOTimeout, BWLimit: cfg.Rsync.BWLimit,
 		ReclaimAge: cfg.DiskFile.ReclaimAge, Timeout: cfg.Rsync.Timeout, Compress: cfg.Rsync.Compress, LogTransfers: cfg.Rsync.LogTransfers,
 		ErrorLogLineLength: cfg.Rsync.ErrorLogLineLength, NamesAreProof: cfg.HandoffProof == "names",
-		Suffixes: disks.SuffixDirs, Peers: p.peers, Log: log,
+		Suffixes: disks.SuffixDirs, Peers: p.peers, Log: log, Begin: limits.begin,
 	})
 	if err != nil {
 		return nil, err

@@ -44,23 +44,27 @@ type Config struct {
 	ServersPerPort int    // not 0: the port does not matter for what is local
 	User           string // to run as when started by root
 
-	Concurrency       int // jobs at a time per worker, at least 1
-	ReplicatorWorkers int // at least 0; see JobSlots
-	Daemonize         bool
-	Interval          time.Duration // rest between two passes
-	StatsInterval     time.Duration
-	RingCheckInterval time.Duration
-	LockupTimeout     time.Duration // a call that takes longer is written off; more than 0
-	DeviceConcurrency int           // jobs at a time on one disk; 0 is "auto"
-	ProbeInterval     time.Duration // between two probes of a disk; more than 0
-	ProbeTimeout      time.Duration // after which a disk is stalled; more than 0
-	DeviceErrorLimit  int           // ill jobs in a row that make a disk failing; at least 1
-	HandoffsFirst     bool
-	HandoffDelete     int    // 0 is "auto"
-	HandoffProof      string // "names" or "size"
-	HandoffSettle     time.Duration
-	ReconCachePath    string
-	NativeLane        bool // compare many partitions at once with peers of ours, and let them
+	Concurrency          int // jobs at a time per worker, at least 1
+	ReplicatorWorkers    int // at least 0; see JobSlots
+	Daemonize            bool
+	Interval             time.Duration // rest between two passes
+	StatsInterval        time.Duration
+	RingCheckInterval    time.Duration
+	LockupTimeout        time.Duration // a call that takes longer is written off; more than 0
+	DeviceConcurrency    int           // jobs at a time on one disk; 0 is "auto"
+	ProbeInterval        time.Duration // between two probes of a disk; more than 0
+	ProbeTimeout         time.Duration // after which a disk is stalled; more than 0
+	DeviceErrorLimit     int           // ill jobs in a row that make a disk failing; at least 1
+	HandoffsFirst        bool
+	HandoffDelete        int    // 0 is "auto"
+	HandoffProof         string // "names" or "size"
+	HandoffSettle        time.Duration
+	BytesPerSecond       int     // pushed by the node; 0 is no bound, as of those that follow
+	DeviceBytesPerSecond int     // pushed from one disk
+	HashesPerSecond      float64 // suffixes hashed by the node
+	Tranquility          float64 // rest after a job, in durations of that job
+	ReconCachePath       string
+	NativeLane           bool // compare many partitions at once with peers of ours, and let them
 
 	SyncMethod       string // "rsync" or "ssync"
 	Rsync            Rsync
@@ -68,6 +72,8 @@ type Config struct {
 	NodeTimeout      time.Duration
 	HTTPTimeout      time.Duration
 	NetworkChunkSize int // bytes
+
+	Control Control // where operators see and steer the engine
 
 	Log      Log
 	Statsd   Statsd

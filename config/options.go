@@ -98,7 +98,7 @@ type Value struct {
 func Table() []*Option {
 	var out []*Option
 	for _, rows := range [][]Option{
-		nodeOptions, passOptions, transferOptions, logOptions, statsdOptions, diskFileOptions, listenOptions, serverOptions, filterOptions, swiftConfOptions,
+		nodeOptions, passOptions, transferOptions, controlOptions, logOptions, statsdOptions, diskFileOptions, listenOptions, serverOptions, filterOptions, swiftConfOptions,
 	} {
 		for i := range rows {
 			out = append(out, &rows[i])
@@ -115,6 +115,15 @@ func atLeast(low float64) func(float64) string {
 			return ""
 		}
 		return fmt.Sprintf("must be at least %v", low)
+	}
+}
+
+func noneOrAtLeast(low float64) func(float64) string {
+	return func(v float64) string {
+		if v == 0 || v >= low {
+			return ""
+		}
+		return fmt.Sprintf("must be 0 or at least %v", low)
 	}
 }
 

@@ -183,6 +183,26 @@ var passOptions = []Option{
 
 var transferOptions = []Option{
 	{
+		Name: "bytes_per_second", Group: "Limits", Scope: Replicator, Kind: Int, Default: "0", Effect: Own, valid: noneOrAtLeast(10000),
+		Meaning: "Bytes of objects that the node pushes a second. 0 is no bound. This and the other limits can be changed while the engine runs.",
+		field:   func(c *Config) any { return &c.BytesPerSecond },
+	},
+	{
+		Name: "device_bytes_per_second", Group: "Limits", Scope: Replicator, Kind: Int, Default: "0", Effect: Own, valid: noneOrAtLeast(10000),
+		Meaning: "Bytes of objects that are pushed from one disk a second. 0 is no bound.",
+		field:   func(c *Config) any { return &c.DeviceBytesPerSecond },
+	},
+	{
+		Name: "hashes_per_second", Group: "Limits", Scope: Replicator, Kind: Number, Default: "0", Effect: Own, valid: atLeast(0),
+		Meaning: "Suffixes that the engine hashes a second. 0 is no bound.",
+		field:   func(c *Config) any { return &c.HashesPerSecond },
+	},
+	{
+		Name: "tranquility", Group: "Limits", Scope: Replicator, Kind: Number, Default: "0", Effect: Own, valid: between(0, 100),
+		Meaning: "A slot rests after each job for so many times as long as the job took: 1 halves the load, whatever the disks can do.",
+		field:   func(c *Config) any { return &c.Tranquility },
+	},
+	{
 		Name: "sync_method", Group: "Transfers", Scope: Replicator, Kind: Text, Default: "rsync", emptyIsDefault: true,
 		Meaning: "rsync or ssync.",
 		words:   []string{"rsync", "ssync"},

@@ -36,9 +36,54 @@ type Living struct{}
 type Snapshot struct {
 	At          time.Time
 	Rounds      int              // complete rounds since the start
+	Round       time.Time        // begin of the running one, zero between two
+	Waiting     []string         // devices that have not ended their pass in it, sorted
 	Devices     []DeviceSnapshot // sorted by name
+	Policies    []PolicyRing     // of the newest rings
 	Peers       []PeerState      // those that are silent
+	Course      *Course          // never nil
+	Totals      Totals           // since the start
+	Rates       Rates            // of the last minute
+	Plot        []Point          // of the last minutes, the oldest first
 	Supervision Supervision
+}
+
+// Totals count since the start of the engine.
+type Totals struct {
+	Jobs    int64
+	Bytes   int64 // of objects that went to peers
+	Failure int64 // as Counts.Failure
+	Hashed  int64 // suffixes
+	Pushed  int64 // suffixes, for each peer
+	Removed int64 // handoff partitions given up
+}
+
+// Rates are means over some time, each a second.
+type Rates struct {
+	Jobs  float64
+	Bytes float64
+}
+
+// Point is the node's rates since the point before.
+type Point struct {
+	At time.Time
+	Rates
+}
+
+// PassRecord is a pass that has ended.
+type PassRecord struct {
+	Begun, Ended time.Time
+	Jobs, Done   int
+	Cut          string // why it ended early, or empty
+	Stats        Stats
+	Bytes        int64
+}
+
+// LastTrouble is the newest failure of a device's jobs.
+type LastTrouble struct {
+	At        time.Time
+	Partition Partition
+	Trouble
 }
 
 // DeviceSnapshot is one device's line in a Snapshot.
@@ -58,6 +103,14 @@ type DeviceSnapshot struct {
 	Passes   int       // passes that reached their last job
 	Cut      string    // why the last pass was cut short, or empty
 	Restarts int       // crashes of its actor
+	Bytes    int64     // pushed in the running or last pass
+	Waiting  int       // partitions of the running pass that have no job yet
+	Causes   map[Cause]int
+	Trouble  *LastTrouble     // nil: none since the start
+	Flights  []FlightSnapshot // the oldest first
+	History  []PassRecord     // the newest last, ten at most
+	Totals   Totals
+	Rates    Rates // of the last minute
 }
 
 // DeviceState says that a device has entered a state. Sender: device, or the
@@ -103,7 +156,7 @@ type Supervision struct {
 // Receiver: recorder.
 type SupervisionEvent struct {
 	At        time.Time
-	Kind      string // "crash", "birth", "dead letter", "late answer"
+	Kind      string // one of those below
 	Actor     string // id, or the name of a device for a birth
 	Directive string // of a crash: "stop", "escalate"
 	Why       string // the panic, or the type of the message
@@ -115,4 +168,6 @@ const (
 	EventBirth      = "birth"
 	EventDeadLetter = "dead letter"
 	EventLate       = "late answer"
+	EventControl    = "control" // an operator's word
+	EventDevice     = "device"  // one left its service or came back
 )

@@ -10,6 +10,7 @@ type StartJob struct {
 	List      bool   // update: look for suffixes that the cache does not know
 	Hashed    int    // update: suffixes that a survey has hashed for this job already
 	Settled   bool   // revert: an earlier pass has proven the handoff long enough ago
+	Flight    *Flight
 }
 
 // PartitionDone is a partition actor's last report. Receiver: its device, which

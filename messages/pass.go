@@ -29,8 +29,10 @@ type PassFound struct {
 // JobDone reports one job. Sender: device, in the order in which jobs end.
 // Receiver: recorder, which adds it to the device's pass.
 type JobDone struct {
-	Device  string
-	Outcome Outcome
+	Device    string
+	Partition Partition
+	Flight    *Flight // nil for a partition that never became an actor
+	Outcome   Outcome
 }
 
 // PassDone ends a device's pass. Sender: device, or the supervisor in the name of

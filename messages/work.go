@@ -40,6 +40,7 @@ type SyncJob struct {
 	Handoff   bool     // the job is a revert: this device is no primary
 	Held      Files    // revert: what was listed before the first push
 	CheckOnly []string // revert: only ask which of these hashes the node has; nothing is sent. Nil: push
+	Flight    *Flight  // told what has been sent; may be nil
 }
 
 // SyncResult is what a transport achieved. A result without OK is an ordinary
@@ -266,4 +267,6 @@ type Outcome struct {
 	Proven   bool  // revert: every file was proven, but it is kept until it has settled
 	Err      error // what ended the job early, or nil
 	Ill      error // an illness of the disk that was met on the way, or nil
+	Bytes    int64 // of objects that went to peers
+	Troubles []Trouble
 }

@@ -79,6 +79,23 @@ func (b *Backlog) Next() (Waiting, bool) {
 	return Waiting{Policy: l.policy, Number: l.order.At(place), Place: place}, true
 }
 
+// Take takes a partition out of the middle of the queue and tells whether it was there.
+// It looks at every one that waits.
+func (b *Backlog) Take(policy, number uint32) bool {
+	for i := range b.lists {
+		l := &b.lists[i]
+		if l.policy != policy || len(l.places) == 0 {
+			continue
+		}
+		if at := slices.Index(l.places, l.order.Place(number)); at >= 0 {
+			l.remove(at)
+			b.n--
+			return true
+		}
+	}
+	return false
+}
+
 // Drop forgets all that wait.
 func (b *Backlog) Drop() { b.lists, b.n = nil, 0 }
 
@@ -87,7 +104,11 @@ func (l *list) push(place uint32) {
 		l.places = slices.Grow(l.places, len(l.places)/4+64)
 	}
 	l.places = append(l.places, place)
-	for i := len(l.places) - 1; i > 0; {
+	l.up(len(l.places) - 1)
+}
+
+func (l *list) up(i int) {
+	for i > 0 {
 		parent := (i - 1) / 2
 		if l.places[parent] <= l.places[i] {
 			return
@@ -98,10 +119,26 @@ func (l *list) push(place uint32) {
 }
 
 func (l *list) pop() uint32 {
-	top, last := l.places[0], len(l.places)-1
-	l.places[0] = l.places[last]
+	top := l.places[0]
+	l.remove(0)
+	return top
+}
+
+// remove takes out the place at an index: the last one fills the gap.
+func (l *list) remove(i int) {
+	last := len(l.places) - 1
+	l.places[i] = l.places[last]
 	l.places = l.places[:last]
-	for i := 0; ; {
+	if i == last {
+		return
+	}
+	l.up(i)
+	l.down(i)
+}
+
+func (l *list) down(i int) {
+	last := len(l.places)
+	for {
 		least := i
 		for child := 2*i + 1; child <= 2*i+2 && child < last; child++ {
 			if l.places[child] < l.places[least] {
@@ -109,7 +146,7 @@ func (l *list) pop() uint32 {
 			}
 		}
 		if least == i {
-			return top
+			return
 		}
 		l.places[i], l.places[least] = l.places[least], l.places[i]
 		i = least

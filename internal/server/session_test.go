@@ -63,3 +63,35 @@ func TestSessionEndsItsBody(t *testing.T) {
 		t.Errorf("logged\n%s", text)
 	}
 }
+
+// A sender that has heard the end of its session finds the place free for the next one,
+// whatever the server still has to do for the first.
+func TestPlaceIsFreeAtTheEnd(t *testing.T) {
+	root := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(root, "sda1"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	disks := newStore(root)
+	address := start(t, server.New(server.Config{
+		Store: disks, Policies: policies, Log: zerolog.Nop(),
+		Ssync: server.Ssync{Store: disks, Concurrency: 1, PerDevice: 1, SessionsPerDevice: 1},
+	}))
+	for i := range 500 {
+		c := dial(t, address)
+		_, err := io.WriteString(c, "SSYNC /sda1/7 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"+
+			"4c\r\n:MISSING_CHECK: START\r\n:MISSING_CHECK: END\r\n:UPDATES: START\r\n:UPDATES: END\r\n\r\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewReader(resp.Body)
+		for line := ""; line != ":UPDATES: END\r\n"; {
+			if line, err = lines.ReadString('\n'); err != nil || strings.HasPrefix(line, ":ERROR:") {
+				t.Fatalf("session %d: %q, %v", i, line, err)
+			}
+		}
+	}
+}

@@ -32,7 +32,8 @@ type session struct {
 	objects   *store.Incoming
 	acks      *acks // nil: the sender has not asked for any
 
-	release    func() // of the place among all sessions
+	held       []func() // gives back what the session holds; see leave
+	release    func()   // of the place among all sessions
 	writtenOff atomic.Bool
 }
 
@@ -62,13 +63,14 @@ func (n *session) run() error {
 	if !ok {
 		return serviceUnavailable()
 	}
-	defer leave()
+	defer n.leave()
+	n.held = append(n.held, leave)
 	release, ok := n.take()
 	if !ok {
 		return serviceUnavailable()
 	}
 	n.release = release
-	defer release()
+	n.held = append(n.held, release)
 	err := n.disk(func() (err error) {
 		n.objects, err = n.cfg.Store.OpenIncoming(n.ctx, n.partition, store.IncomingOptions{
 			Paths: n.cfg.Paths, Rules: n.cfg.Write, LockTimeout: n.cfg.LockTimeout, PerDevice: n.cfg.PerDevice,
@@ -76,7 +78,7 @@ func (n *session) run() error {
 		return err
 	})
 	if n.objects != nil {
-		defer n.objects.Close()
+		n.held = append(n.held, n.objects.Close)
 	}
 	if err != nil {
 		return err
@@ -85,6 +87,17 @@ func (n *session) run() error {
 		return err
 	}
 	return n.updates()
+}
+
+// leave gives back what the session holds: places and locks. All its work is done
+// before; calling it again does nothing.
+func (n *session) leave() {
+	for len(n.held) > 0 {
+		last := len(n.held) - 1
+		give := n.held[last]
+		n.held = n.held[:last]
+		give()
+	}
 }
 
 func serviceUnavailable() error {

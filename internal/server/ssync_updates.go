@@ -79,6 +79,9 @@ func (n *session) updates() error {
 	if err := n.commit(); err != nil {
 		return err
 	}
+	// Unlike Swift: which keeps its place for a moment longer. A sender that hears the end
+	// begins its next session at once, and would be told that all places are taken.
+	n.leave()
 	if err := n.say([]byte(wire.UpdatesStart + "\r\n" + wire.UpdatesEnd + "\r\n")); err != nil {
 		return &readError{"updates end: " + err.Error()}
 	}

@@ -136,6 +136,9 @@ func (h *hasher) refresh(ctx context.Context, suffixes map[string]string, o mess
 	}
 	slices.Sort(unknown)
 	for _, suffix := range unknown {
+		if err := paced(ctx); err != nil {
+			return r, err
+		}
 		r.changed = true
 		sum, err := h.suffix(ctx, suffix)
 		switch {

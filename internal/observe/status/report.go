@@ -150,7 +150,7 @@ type Stats struct {
 
 // Cause is a kind of failure and how many jobs it has ended or disturbed.
 type Cause struct {
-	Why   string `json:"why"` // "peer", "peer unmounted", "push refused", "disk", "locked", "stuck", "crash", "other"
+	Why   string `json:"why"` // see messages.Cause…
 	Count int    `json:"count"`
 }
 
@@ -166,8 +166,9 @@ type Trouble struct {
 type Job struct {
 	Kind      string    `json:"kind"` // "update", "revert", "survey"
 	Policy    int       `json:"policy"`
-	Partition uint32    `json:"partition"` // of a survey: 0
-	Phase     string    `json:"phase"`     // "hashing", "asking", "rehashing", "syncing", "holding", "pushing", "removing", "comparing"
+	Partition uint32    `json:"partition"`        // of a survey: 0
+	Survey    int       `json:"survey,omitempty"` // partitions that it compares
+	Phase     string    `json:"phase"`            // see messages.Phase…
 	Peer      string    `json:"peer,omitempty"`
 	Begun     time.Time `json:"begun"`
 	Since     time.Time `json:"since"` // of the phase
@@ -198,7 +199,7 @@ type Peer struct {
 
 // Settings are what can be changed while the engine runs.
 type Settings struct {
-	Profile string    `json:"profile"`        // "client-first", "balanced", "drain"
+	Profile string    `json:"profile"`        // "client-first", "balanced", "drain", "custom"
 	Until   time.Time `json:"until,omitzero"` // when the profile ends by itself
 	Limits  Limits    `json:"limits"`         // in force
 	Config  Limits    `json:"config"`         // what the configuration says

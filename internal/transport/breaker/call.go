@@ -20,6 +20,9 @@ type call struct {
 
 // enter lets a call through, or tells the failure that it has to repeat.
 func (s *Set) enter(ctx context.Context, lane string, to messages.Node) (*call, *failure) {
+	if s.isHeld(to) {
+		return nil, &failure{err: errHeld}
+	}
 	c := &call{set: s, stop: func() bool { return true }}
 	c.node, c.device = keys(lane, to)
 	s.mu.Lock()

@@ -11,6 +11,9 @@ import (
 // errSilent stands for the error that a push without OK has not told.
 var errSilent = errors.New("peer was silent")
 
+// errHeld is the failure of a call to a peer that an operator holds back.
+var errHeld = errors.New("paused by the operator")
+
 // failure is how a call to a silent peer has ended, to be repeated.
 type failure struct {
 	silence messages.Silence

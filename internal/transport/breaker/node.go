@@ -7,8 +7,11 @@ import (
 )
 
 // Silent tells whether a node or the device of it that is meant was silent, and has
-// not answered since.
+// not answered since, or is held.
 func (s *Set) Silent(lane string, n messages.Node) bool {
+	if s.isHeld(n) {
+		return true
+	}
 	node, device := keys(lane, n)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -24,6 +27,9 @@ func (s *Set) Silent(lane string, n messages.Node) bool {
 // such a call is not answered says nothing: any of the devices may be the cause, and
 // the next question about each of them finds out which.
 func (s *Set) Node(ctx context.Context, lane string, n messages.Node, call func(context.Context) error) error {
+	if s.isHeld(n) {
+		return (failure{err: errHeld}).again(n)
+	}
 	n.Device = ""
 	c, refused := s.enter(ctx, lane, n)
 	if refused != nil {

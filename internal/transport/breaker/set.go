@@ -11,6 +11,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -54,6 +55,7 @@ type Rand interface {
 type Set struct {
 	cfg  Config
 	most int
+	held atomic.Pointer[func(messages.Node) bool]
 
 	mu    sync.Mutex
 	known map[key]*breaker
@@ -63,6 +65,15 @@ type Set struct {
 // New makes a Set that knows nothing yet.
 func New(cfg Config) *Set {
 	return &Set{cfg: cfg, most: mostKept, known: map[key]*breaker{}}
+}
+
+// Hold lets no call through to the nodes that held names, as if they were silent, until
+// it is called again. nil: none.
+func (s *Set) Hold(held func(messages.Node) bool) { s.held.Store(&held) }
+
+func (s *Set) isHeld(n messages.Node) bool {
+	held := s.held.Load()
+	return held != nil && *held != nil && (*held)(n)
 }
 
 // key names a node on a lane, or with device one device of it.

@@ -44,7 +44,7 @@ func (t *Transport) argv(ctx context.Context, job messages.SyncJob) ([]string, e
 		"--ignore-existing",
 		"--timeout=" + t.cfg.IOTimeout,
 		"--contimeout=" + t.cfg.IOTimeout,
-		"--bwlimit=" + t.cfg.BWLimit,
+		t.bwlimit(0),
 		excludeTemp,
 	}
 	if t.cfg.Compress && job.Region != job.Node.Region {

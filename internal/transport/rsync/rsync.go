@@ -55,9 +55,13 @@ type Config struct {
 	// partition that exist; none when the partition does not.
 	Suffixes func(ctx context.Context, p messages.Partition, suffixes []string) ([]string, error)
 	Peers    Peers
-	Spawn    Spawner // Processes when nil
-	Clock    Clock   // the wall clock when nil
-	Log      zerolog.Logger
+	// Begin waits until an rsync may begin to send from a device and tells its share of
+	// the bandwidth, bytes a second, 0 for no bound; end is to be called with what it has
+	// sent. Nil: at once, and no bound but BWLimit.
+	Begin func(ctx context.Context, device string) (share int64, end func(sent int64), err error)
+	Spawn Spawner // Processes when nil
+	Clock Clock   // the wall clock when nil
+	Log   zerolog.Logger
 }
 
 // Peers tells other nodes' object servers what has changed (REPLICATE).
@@ -124,7 +128,7 @@ func (t *Transport) Sync(ctx context.Context, job messages.SyncJob) (messages.Sy
 		log.Debug().Strs("suffixes", job.Suffixes).Msg("no suffix left to sync")
 		return failed, nil
 	}
-	end, err := t.run(ctx, log, argv, &output{}, false)
+	end, err := t.push(ctx, log, job, argv)
 	if err != nil {
 		return failed, err
 	}

@@ -41,11 +41,15 @@ func (s *session) sendBody(ctx context.Context, object *wire.Object) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
+			if err := s.wait(ctx, int(min(bodyBlock, end-at))); err != nil {
+				return err
+			}
 			if err := s.conn.SetWriteDeadline(time.Now().Add(s.cfg.NodeTimeout)); err != nil {
 				return s.writeError(err, what)
 			}
 			n, err := copyBlock(at, int(min(bodyBlock, end-at)))
 			at += int64(n)
+			s.job.Flight.Sent(int64(n))
 			var peer *peerError
 			switch {
 			case errors.As(err, &peer):

@@ -36,6 +36,8 @@ type Config struct {
 	// Dial connects; a net.Dialer's DialContext when nil. Only a *net.TCPConn spares
 	// large bodies the way through this process.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Wait waits until n more bytes of bodies may be sent from a device. Nil: at once.
+	Wait func(ctx context.Context, device string, n int) error
 	Log  zerolog.Logger
 }
 

@@ -175,12 +175,24 @@ func (s *session) send(ctx context.Context, object *wire.Object, p part) error {
 		return s.sendBody(ctx, object)
 	}
 	if len(p.body) > 0 {
+		if err := s.wait(ctx, len(p.body)); err != nil {
+			return err
+		}
 		s.chunk(p.body)
+		s.job.Flight.Sent(int64(len(p.body)))
 	}
 	if !s.ripe() {
 		return nil
 	}
 	return s.flush(p.what)
+}
+
+// wait waits until n bytes of a body may go.
+func (s *session) wait(ctx context.Context, n int) error {
+	if s.cfg.Wait == nil {
+		return nil
+	}
+	return s.cfg.Wait(ctx, s.job.Partition.Device, n)
 }
 
 // suspect looks after a failed session at the bodies that the receiver may have
