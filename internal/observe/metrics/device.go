@@ -84,8 +84,15 @@ func passStats(r *status.Report, put func(float64, ...string)) {
 			name string
 			n    int
 		}{
-			{"attempted", s.Attempted}, {"failure", s.Failure}, {"hashmatch", s.HashMatch}, {"remove", s.Remove}, {"rsync", s.Rsync},
-			{"success", s.Success}, {"suffix_count", s.SuffixCount}, {"suffix_hash", s.SuffixHash}, {"suffix_sync", s.SuffixSync},
+			{"attempted", s.Attempted},
+			{"failure", s.Failure},
+			{"hashmatch", s.HashMatch},
+			{"remove", s.Remove},
+			{"rsync", s.Rsync},
+			{"success", s.Success},
+			{"suffix_count", s.SuffixCount},
+			{"suffix_hash", s.SuffixHash},
+			{"suffix_sync", s.SuffixSync},
 		} {
 			put(float64(x.n), d.Name, x.name)
 		}

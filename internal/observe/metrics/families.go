@@ -108,5 +108,14 @@ var nodeFamilies = []family{
 	one("understudy_actor_crashes_total", "Actors that crashed.", counter, func(r *status.Report) float64 { return float64(r.Crashes) }),
 	one("understudy_actor_births_total", "Successors born after a crash.", counter, func(r *status.Report) float64 { return float64(r.Births) }),
 	one("understudy_dead_letters_total", "Messages to actors that were gone.", counter, func(r *status.Report) float64 { return float64(r.DeadLetters) }),
+	one("understudy_surveyed_partitions_in_flight", "Partitions of the surveys in flight.", gauge, func(r *status.Report) float64 {
+		n := 0
+		for _, d := range r.Devices {
+			for _, j := range d.InFlight {
+				n += j.Survey
+			}
+		}
+		return float64(n)
+	}),
 	{"understudy_jobs_in_flight", "Jobs in flight by kind and phase.", gauge, []string{"kind", "phase"}, jobPhases},
 }

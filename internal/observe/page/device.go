@@ -152,7 +152,7 @@ func viewJob(j status.Job, at time.Time) jobView {
 		break
 	}
 	if j.Kind == "survey" {
-		v.Partition = "many"
+		v.Partition = count(j.Survey) + " together"
 	}
 	if j.Bytes > 0 {
 		v.Bytes = size(j.Bytes)

@@ -23,6 +23,8 @@ func Handler(engine status.Engine) http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Vary", "Accept")
 		switch {
+		case r.URL.Path != "/":
+			http.NotFound(w, r)
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
 			h.Set("Allow", "GET, HEAD")
 			http.Error(w, "the page can be read only", http.StatusMethodNotAllowed)

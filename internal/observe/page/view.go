@@ -74,7 +74,7 @@ type peerView struct {
 }
 
 type eventView struct {
-	At                             *moment
+	At                            *moment
 	Kind, Subject, Directive, Why string
 }
 
@@ -86,7 +86,8 @@ func viewNode(r *status.Report) *nodeView {
 		Program: r.Program, At: since(at, at), Verdict: r.Verdict, Mark: marks[r.Verdict.State], Icon: icon(r.Verdict.State),
 		Up: span(at.Sub(r.Program.Started)), Profile: r.Settings.Profile, Stored: r.Settings.Stored, Limits: viewLimits(r.Settings),
 		Holds: holds(r), Totals: viewTotals(r.Totals), Round: viewRound(r, at),
-		Crashes: count(r.Crashes), Births: count(r.Births), DeadLetters: count(r.DeadLetters),
+		Crashes: plural(r.Crashes, "crash", "crashes"), Births: plural(r.Births, "birth", "births"),
+		DeadLetters: plural(r.DeadLetters, "dead letter", "dead letters"),
 	}
 	if v.Mark == "" {
 		v.Mark = "?"

@@ -51,7 +51,7 @@ func span(d time.Duration) string {
 	switch {
 	case s < 60:
 		return fmt.Sprintf("%d s", s)
-	case s < 600:
+	case s < 600 && s%60 > 0:
 		return fmt.Sprintf("%d min %d s", s/60, s%60)
 	case s < 3600:
 		return fmt.Sprintf("%d min", s/60)

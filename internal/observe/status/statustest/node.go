@@ -21,7 +21,6 @@ func Node(devices int, at time.Time) *status.Report {
 			Started: at.Add(-51*time.Hour - 12*time.Minute), Config: "/etc/swift/object-server.conf",
 		},
 		Round: status.Round{Complete: 17, Begun: at.Add(-2*time.Hour - 5*time.Minute), ETA: 4320},
-		Plot:  plot(at, random),
 		Policies: []status.Policy{
 			{Index: 0, Name: "gold", State: "active"},
 			{Index: 1, Name: "silver", State: "active"},
@@ -40,6 +39,7 @@ func Node(devices int, at time.Time) *status.Report {
 		}
 		add(&r.Totals, d.Totals)
 	}
+	r.Plot = plot(r.Totals.Rates, at, random)
 	for i := range devices {
 		switch i % 24 {
 		case 4:
@@ -66,13 +66,13 @@ func settings() status.Settings {
 	return status.Settings{Profile: "balanced", Limits: limits, Config: config, Differ: []string{"bytes_per_second"}}
 }
 
-func plot(at time.Time, random *rand.Rand) []status.Point {
+func plot(mean status.Rates, at time.Time, random *rand.Rand) []status.Point {
 	var points []status.Point
 	for i := range 150 {
 		wave := 1 + 0.45*math.Sin(float64(i)/11) + 0.25*math.Sin(float64(i)/4) + 0.2*random.Float64()
 		points = append(points, status.Point{
 			At:    at.Add(time.Duration(i-149) * 2 * time.Second),
-			Rates: status.Rates{JobRate: 41 * wave, ByteRate: 38e6 * wave},
+			Rates: status.Rates{JobRate: mean.JobRate * wave, ByteRate: mean.ByteRate * wave},
 		})
 	}
 	return points
@@ -139,7 +139,7 @@ func job(at time.Time, random *rand.Rand) status.Job {
 		Begun: since.Add(-time.Duration(random.IntN(4000)) * time.Millisecond), Since: since,
 	}
 	if kind == "survey" {
-		j.Partition = 0
+		j.Partition, j.Survey = 0, 1+random.IntN(1024)
 	}
 	if j.Phase == "asking" || j.Phase == "syncing" || j.Phase == "pushing" {
 		j.Peer = fmt.Sprintf("10.0.0.%d:6200/d%d", 1+random.IntN(12), 1+random.IntN(12))
