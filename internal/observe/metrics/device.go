@@ -14,7 +14,10 @@ var (
 		messages.StateFailing, messages.StateStalled, messages.StateBackingOff,
 	}
 	disks  = []string{"fine", "read-only", "full"}
-	causes = []string{"peer", "peer unmounted", "push refused", "disk", "locked", "stuck", "crash", "other"}
+	causes = []string{
+		string(messages.CausePeer), string(messages.CauseUnmounted), string(messages.CausePush), string(messages.CauseDisk),
+		string(messages.CauseLocked), string(messages.CauseStuck), string(messages.CauseCrash), string(messages.CauseOther),
+	}
 )
 
 var deviceFamilies = []family{

@@ -130,7 +130,7 @@ func limit(name, help string, value func(status.Limits) float64) family {
 
 var settingFamilies = []family{
 	{"understudy_profile", "1 for the profile in force.", gauge, []string{"profile"}, func(r *status.Report, put func(float64, ...string)) {
-		oneHot(r.Settings.Profile, []string{"client-first", "balanced", "drain"}, func(v float64, s string) { put(v, s) })
+		oneHot(r.Settings.Profile, []string{"client-first", "balanced", "drain", "custom"}, func(v float64, s string) { put(v, s) })
 	}},
 	moment("understudy_profile_end_time_seconds", "When the profile ends by itself; left out if it does not.", func(r *status.Report) time.Time { return r.Settings.Until }),
 	limit("understudy_limit_jobs", "Jobs in flight in the node.", func(l status.Limits) float64 { return float64(l.Jobs) }),

@@ -67,6 +67,7 @@ type passView struct {
 	Begun, Ended                             *moment
 	Took, Jobs, Failure, Pushed, Removed, By string
 	Hashed, Cut                              string
+	key                                      string // of the pass
 }
 
 type peerCount struct {
@@ -164,7 +165,7 @@ func viewPass(p status.Pass, at time.Time) passView {
 	v := passView{
 		Begun: since(p.Begun, at), Ended: since(p.Ended, at), Jobs: count(p.Done), Failure: count(p.Stats.Failure),
 		Pushed: count(p.Stats.SuffixSync), Removed: count(p.Stats.Remove), By: size(p.Bytes),
-		Hashed: count(p.Stats.SuffixHash), Cut: p.Cut,
+		Hashed: count(p.Stats.SuffixHash), Cut: p.Cut, key: fmt.Sprint(p.Begun.UnixNano(), p.Ended.UnixNano()),
 	}
 	if p.Done < p.Jobs {
 		v.Jobs += " of " + count(p.Jobs)

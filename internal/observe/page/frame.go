@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"html/template"
+	"strings"
 	"time"
 
 	"understudy/internal/observe/status"
@@ -23,13 +24,27 @@ type frame struct {
 	view     *nodeView
 	sections []section
 	devices  []string // ids of the devices' sections, in the order they are shown
+	pasts    map[string]past
 }
 
 // sectionNames are the templates of all sections but the devices', which are one each.
 var sectionNames = []string{"node", "verdict", "holds", "rates", "settings", "tree", "policies", "peers", "events"}
 
-func newFrame(r *status.Report) (*frame, error) {
-	f := &frame{at: r.At, view: viewNode(r)}
+// past is the rendered history of a device. It is the greatest part of a page and
+// changes with each pass only, so it is a section of its own and kept.
+type past struct{ key, html string }
+
+// pastKey changes with what a history says; its clock leaves out the report's day.
+func pastKey(d *deviceView, at time.Time) string {
+	if len(d.History) == 0 {
+		return ""
+	}
+	return fmt.Sprint(at.UTC().YearDay(), len(d.History), d.History[0].key, d.Passes)
+}
+
+// newFrame renders a report; what it can it takes from the frame before, if there is one.
+func newFrame(r *status.Report, before *frame) (*frame, error) {
+	f := &frame{at: r.At, view: viewNode(r), pasts: map[string]past{}}
 	var b bytes.Buffer
 	render := func(name, id string, data any) error {
 		b.Reset()
@@ -50,8 +65,23 @@ func newFrame(r *status.Report) (*frame, error) {
 			return nil, err
 		}
 		f.devices = append(f.devices, d.ID)
+		if err := f.remember(d, before, render); err != nil {
+			return nil, err
+		}
 	}
 	return f, nil
+}
+
+// remember adds the section of a device's past.
+func (f *frame) remember(d *deviceView, before *frame, render func(name, id string, data any) error) error {
+	id, key := "past-"+d.ID, pastKey(d, f.at)
+	if before != nil && before.pasts[id].key == key && before.pasts[id].html != "" {
+		f.sections = append(f.sections, section{ID: id, HTML: before.pasts[id].html})
+	} else if err := render("past", id, d); err != nil {
+		return err
+	}
+	f.pasts[id] = past{key, f.sections[len(f.sections)-1].HTML}
+	return nil
 }
 
 // document is the whole page.
@@ -61,8 +91,9 @@ func (f *frame) document() ([]byte, error) {
 	for i, s := range f.sections {
 		if i < len(sectionNames) {
 			parts[s.ID] = template.HTML(s.HTML) // rendered by html/template above
-		} else {
-			devices.WriteString(s.HTML)
+		} else if _, ok := f.pasts[s.ID]; !ok {
+			id := "past-" + s.ID
+			devices.WriteString(strings.Replace(s.HTML, `<div class="past" id="`+id+`"></div>`, f.pasts[id].html, 1))
 		}
 	}
 	var b bytes.Buffer
@@ -112,7 +143,7 @@ func (s *studio) frame(ctx context.Context) (*frame, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ask the engine for its report: %w", err)
 	}
-	f, err := newFrame(r)
+	f, err := newFrame(r, s.last)
 	if err != nil {
 		return nil, err
 	}

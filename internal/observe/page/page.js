@@ -19,6 +19,7 @@
   // selection, scrolling and open details stay.
   function morph(old, now) {
     if (old.isEqualNode(now)) return;
+    if (now.className === "past" && !now.firstChild) return; // comes by itself
     if (old.nodeType !== now.nodeType || old.nodeName !== now.nodeName) { old.replaceWith(now); return; }
     if (old.nodeType !== Node.ELEMENT_NODE) { old.nodeValue = now.nodeValue; return; }
     for (const a of [...old.attributes]) if (!kept.has(a.name) && !now.hasAttribute(a.name)) old.removeAttribute(a.name);
