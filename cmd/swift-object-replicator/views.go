@@ -8,6 +8,8 @@ import (
 
 	"understudy/config"
 	"understudy/internal/observe/control"
+	"understudy/internal/observe/metrics"
+	"understudy/internal/observe/page"
 	"understudy/internal/observe/status"
 	"understudy/messages"
 )
@@ -38,7 +40,8 @@ func newViews(cfg *config.Config, of status.Engine, once bool, log zerolog.Logge
 		return nil
 	}
 	return control.New(control.Config{
-		Engine: of, Socket: cfg.Control.Socket, Mode: cfg.Control.FileMode(), Listen: cfg.Control.Listen, Log: log,
+		Engine: of, Page: page.Handler(of), Metrics: metrics.Handler(of),
+		Socket: cfg.Control.Socket, Mode: cfg.Control.FileMode(), Listen: cfg.Control.Listen, Log: log,
 	})
 }
 

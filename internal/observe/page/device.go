@@ -47,7 +47,8 @@ type deviceView struct {
 	Passes    string
 	Waiting   string
 	Totals    totalsView
-	History   []passView
+	past      []status.Pass // the newest last
+	at        time.Time     // of the report
 	rank      int
 }
 
@@ -67,7 +68,6 @@ type passView struct {
 	Begun, Ended                             *moment
 	Took, Jobs, Failure, Pushed, Removed, By string
 	Hashed, Cut                              string
-	key                                      string // of the pass
 }
 
 type peerCount struct {
@@ -109,9 +109,7 @@ func viewDevice(d *status.Device, at time.Time) deviceView {
 	if e := d.LastError; e != nil {
 		v.LastError = &troubleView{At: since(e.At, at), Policy: fmt.Sprint(e.Policy), Partition: fmt.Sprint(e.Partition), Text: e.Text}
 	}
-	for _, p := range slices.Backward(d.History[max(0, len(d.History)-shownHistory):]) {
-		v.History = append(v.History, viewPass(p, at))
-	}
+	v.past, v.at = d.History[max(0, len(d.History)-shownHistory):], at
 	return v
 }
 
@@ -161,11 +159,19 @@ func viewJob(j status.Job, at time.Time) jobView {
 	return v
 }
 
+// History is made when it is shown: it is long, and changes with each pass only.
+func (d *deviceView) History() (passes []passView) {
+	for _, p := range slices.Backward(d.past) {
+		passes = append(passes, viewPass(p, d.at))
+	}
+	return passes
+}
+
 func viewPass(p status.Pass, at time.Time) passView {
 	v := passView{
 		Begun: since(p.Begun, at), Ended: since(p.Ended, at), Jobs: count(p.Done), Failure: count(p.Stats.Failure),
 		Pushed: count(p.Stats.SuffixSync), Removed: count(p.Stats.Remove), By: size(p.Bytes),
-		Hashed: count(p.Stats.SuffixHash), Cut: p.Cut, key: fmt.Sprint(p.Begun.UnixNano(), p.Ended.UnixNano()),
+		Hashed: count(p.Stats.SuffixHash), Cut: p.Cut,
 	}
 	if p.Done < p.Jobs {
 		v.Jobs += " of " + count(p.Jobs)

@@ -25,6 +25,27 @@ type frame struct {
 	sections []section
 	devices  []string // ids of the devices' sections, in the order they are shown
 	pasts    map[string]past
+	rows     map[string]row
+	turn     int // counts frames
+}
+
+// row is a rendered device. Its ages change each second, which is worth the work for a
+// few devices only: of many, some are rendered in turn, and those at once whose vital
+// signs have changed.
+type row struct{ vital, html string }
+
+// freshRows is how many devices are rendered in turn in each frame, at least.
+const freshRows = 20
+
+// due tells whether it is the turn of the i-th of n devices.
+func (f *frame) due(i, n int) bool {
+	rounds := (n + freshRows - 1) / freshRows
+	return rounds <= 1 || i%rounds == f.turn%rounds
+}
+
+// vital is what a device's row must not show late.
+func vital(d *deviceView) string {
+	return fmt.Sprintln(d.State, d.Class, d.Disk, d.Why, d.Paused, d.Stuck, d.Restarts, d.Running, d.Cut, d.Passes)
 }
 
 // sectionNames are the templates of all sections but the devices', which are one each.
@@ -36,15 +57,19 @@ type past struct{ key, html string }
 
 // pastKey changes with what a history says; its clock leaves out the report's day.
 func pastKey(d *deviceView, at time.Time) string {
-	if len(d.History) == 0 {
+	if len(d.past) == 0 {
 		return ""
 	}
-	return fmt.Sprint(at.UTC().YearDay(), len(d.History), d.History[0].key, d.Passes)
+	newest := d.past[len(d.past)-1]
+	return fmt.Sprint(at.UTC().YearDay(), len(d.past), newest.Begun.UnixNano(), newest.Ended.UnixNano(), d.Passes)
 }
 
 // newFrame renders a report; what it can it takes from the frame before, if there is one.
 func newFrame(r *status.Report, before *frame) (*frame, error) {
-	f := &frame{at: r.At, view: viewNode(r), pasts: map[string]past{}}
+	f := &frame{at: r.At, view: viewNode(r), pasts: map[string]past{}, rows: map[string]row{}}
+	if before != nil {
+		f.turn = before.turn + 1
+	}
 	var b bytes.Buffer
 	render := func(name, id string, data any) error {
 		b.Reset()
@@ -61,15 +86,27 @@ func newFrame(r *status.Report, before *frame) (*frame, error) {
 	}
 	for i := range f.view.Devices {
 		d := &f.view.Devices[i]
-		if err := render("device", d.ID, d); err != nil {
+		signs := vital(d)
+		if known := f.known(d.ID, before); known.vital == signs && !f.due(i, len(f.view.Devices)) {
+			f.sections = append(f.sections, section{ID: d.ID, HTML: known.html})
+		} else if err := render("device", d.ID, d); err != nil {
 			return nil, err
 		}
+		f.rows[d.ID] = row{signs, f.sections[len(f.sections)-1].HTML}
 		f.devices = append(f.devices, d.ID)
 		if err := f.remember(d, before, render); err != nil {
 			return nil, err
 		}
 	}
 	return f, nil
+}
+
+// known is the row of a device in the frame before, if there is one.
+func (f *frame) known(id string, before *frame) row {
+	if before == nil {
+		return row{}
+	}
+	return before.rows[id]
 }
 
 // remember adds the section of a device's past.
