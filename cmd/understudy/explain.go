@@ -77,8 +77,7 @@ func (x *explain) run(ctx context.Context, out io.Writer, args []string) error {
 	}
 	hash := ""
 	if x.object != "" {
-		hasher := hashpath.Hasher{Prefix: x.cfg.Swift.HashPrefix, Suffix: x.cfg.Swift.HashSuffix}
-		sum := hasher.Hash(name.Account, name.Container, name.Object)
+		sum := x.hasher().Hash(name.Account, name.Container, name.Object)
 		part = hashpath.Partition(sum, uint(33-bits.Len32(ring.Partitions())))
 		hash = fmt.Sprintf("%x", sum)
 	}

@@ -28,10 +28,15 @@ type localNode struct {
 
 // localFlags gives a command the flags that name a node and a policy.
 func localFlags(cmd *cobra.Command, n *localNode) {
+	configFileFlags(cmd, n)
+	cmd.Flags().StringVar(&n.policy, "policy", "0", "storage policy, by index or name")
+}
+
+// configFileFlags gives a command the flags that name a node.
+func configFileFlags(cmd *cobra.Command, n *localNode) {
 	f := cmd.Flags()
 	f.StringVar(&n.confPath, "config", "", "configuration of the node, `CONF`\n(default "+defaultConfigs[0]+" or .conf.d)")
 	f.StringVar(&n.swiftConf, "swift-conf", config.DefaultSwiftConf, "path of swift.conf")
-	f.StringVar(&n.policy, "policy", "0", "storage policy, by index or name")
 }
 
 // load reads the configuration.

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -134,4 +135,9 @@ func readRegular(path string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	return data, nil
+}
+
+// ReadCacheIn is ReadCache of a disk that may hang: it waits no longer than timeout.
+func ReadCacheIn(ctx context.Context, timeout time.Duration, dir string) (*Cache, error) {
+	return within(ctx, timeout, func(context.Context) (*Cache, error) { return ReadCache(dir) })
 }
