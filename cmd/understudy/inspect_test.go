@@ -172,7 +172,7 @@ func TestInspectHashes(t *testing.T) {
 		t.Errorf("%+v\n%s", c, text)
 	}
 	for state, change := range map[string]func() error{
-		"not valid":  func() error { return os.WriteFile(filepath.Join(dir, "hashes.pkl"), []byte("\x80\x02}."), 0o600) },
+		"not valid":  func() error { return os.WriteFile(filepath.Join(dir, "hashes.pkl"), []byte("garbage\x1b[2J"), 0o600) },
 		"missing":    func() error { return os.Remove(filepath.Join(dir, "hashes.pkl")) },
 		"unreadable": func() error { return os.Symlink("elsewhere", filepath.Join(dir, "hashes.pkl")) },
 	} {

@@ -34,7 +34,8 @@ func newRoot() *cobra.Command {
 	}
 	root.AddCommand(newVersion(), newConfig(), newDemo(), newServe(), newBench())
 	root.AddCommand(newStatus(), newTree(), newEvents(), newPass(), newPause(), newResume(), newLimit(), newProfile(), newFront(), newRetry())
-	root.AddCommand(newExplain(), newInspect())
+	root.AddCommand(newExplain(), newInspect(), newCompletion(), newMan())
+	completions(root)
 	return root
 }
 

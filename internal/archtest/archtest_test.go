@@ -97,6 +97,12 @@ var rules = []rule{
 		why:    "what is observed is handed in",
 	},
 	{
+		from:   "understudy/internal/inspect",
+		not:    []string{"understudy/...", "net/http"},
+		except: []string{"understudy/messages", "understudy/internal/plan", "understudy/internal/store", "understudy/internal/swift/..."},
+		why:    "one who only looks needs no engine",
+	},
+	{
 		from:   "understudy/internal/server",
 		not:    []string{"understudy/actors", "understudy/bootstrap", "understudy/config", "understudy/internal/transport/..."},
 		except: nil,
