@@ -3,12 +3,12 @@ GO       ?= go
 FUZZTIME ?= 20s
 BENCH    ?= --out docs/benchmarks.md
 
-.PHONY: build test tools lint unit interop process faults bench fuzz soak soak-daemon demo
+.PHONY: build test tools lint unit interop process faults package package-test bench fuzz soak soak-daemon demo
 
 build:
 	$(GO) build -o bin/ ./cmd/...
 
-test: tools lint unit process faults interop
+test: tools lint unit process faults package-test interop
 
 # What the tests run against: Swift's own packages and rsync.
 tools:
@@ -23,7 +23,7 @@ lint:
 
 # Everything but the clusters; the import rules (internal/archtest) are among it.
 unit:
-	$(GO) test -race $$($(GO) list ./... | grep -v -E '/test/(interop|process|faults)(/sick)?$$')
+	$(GO) test -race $$($(GO) list ./... | grep -v -E '/test/(interop|process|faults|package)(/sick)?$$')
 	$(GO) test -run TestPassesLeaveNothingBehind ./actors
 
 # The program as a process: start, signals, service manager, swift-init, children.
@@ -33,6 +33,14 @@ process:
 # The daemon on disks that die, hang, fill up or go, and beside peers that are silent.
 faults:
 	$(GO) test -count=1 -timeout 10m ./test/faults/...
+
+# dist/*.deb and dist/*.rpm.
+package:
+	packaging/build.sh dist
+
+# The deb beside Debian's swift-object, in a root of its own: installed, switched, rolled back, purged.
+package-test:
+	$(GO) test -count=1 -timeout 10m ./test/package
 
 # Our replicator, built with the race detector, against real Swift nodes.
 interop:
