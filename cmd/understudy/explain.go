@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"understudy/config"
 	"understudy/internal/inspect"
 	"understudy/internal/store"
 	"understudy/internal/swift/hashpath"
@@ -111,8 +112,8 @@ func (x *explain) target(args []string) (part uint32, name store.ObjectName, err
 // told, and nothing else.
 func (x *explain) explained(ctx context.Context, p policy.Policy, ring messages.Ring, part uint32) (*inspect.Explanation, error) {
 	e := &inspect.Explainer{
-		Store: x.disks(), Timeout: x.cfg.LockupTimeout,
-		HandoffDelete: x.handoffDelete(ring), CheckRemote: x.cfg.SyncMethod == "ssync",
+		Store: x.disks(), Timeout: lookTimeout,
+		HandoffDelete: handoffDelete(x.cfg, []messages.PolicyRing{{Ring: ring}}), CheckRemote: x.cfg.SyncMethod == "ssync",
 	}
 	if !x.offline {
 		client := replicate.New(replicate.Config{ConnTimeout: x.cfg.ConnTimeout, HTTPTimeout: x.cfg.HTTPTimeout, UserAgent: "understudy explain"})
@@ -125,10 +126,13 @@ func (x *explain) explained(ctx context.Context, p policy.Policy, ring messages.
 	return e.Explain(ctx, messages.Policy{Index: p.Index, Name: p.Name}, ring, part)
 }
 
-// handoffDelete is the option of that name, or 0 where it asks for no less than all.
-func (x *explain) handoffDelete(ring messages.Ring) int {
-	if float64(x.cfg.HandoffDelete) < ring.Replicas() {
-		return x.cfg.HandoffDelete
+// handoffDelete is the option of that name, or 0 where it asks for no less than all
+// of any policy's replicas. Swift: obj/replicator.py ObjectReplicator.__init__.
+func handoffDelete(cfg *config.Config, rings []messages.PolicyRing) int {
+	for _, r := range rings {
+		if r.Ring != nil && float64(cfg.HandoffDelete) < r.Ring.Replicas() {
+			return cfg.HandoffDelete
+		}
 	}
 	return 0
 }

@@ -17,8 +17,7 @@ type Explainer struct {
 	Store   *store.Store  // over ReadOnly
 	Timeout time.Duration // of each look at a disk
 
-	// Ask asks a peer for its suffix hashes. It has its own timeouts. nil: nobody is asked.
-	Ask func(ctx context.Context, node messages.Node, policy int, part uint32) (messages.Hashes, error)
+	Ask Ask // with its own timeouts; nil: nobody is asked
 
 	Never         string // why the policy is not replicated at all, or empty
 	HandoffDelete int
