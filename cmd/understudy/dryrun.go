@@ -195,7 +195,7 @@ func printPass(out io.Writer, p *inspect.Pass) error {
 		}
 		for _, peer := range d.Peers {
 			if peer.Pushes+peer.Handoffs+peer.Unanswered > 0 {
-				s.line("  %-30s %s", peer.Address+"/"+peer.Device, peerSums(&peer))
+				s.line("  %-24s %s", peer.Address+"/"+peer.Device, peerSums(&peer))
 			}
 		}
 	}
