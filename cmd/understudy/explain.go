@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,9 +9,12 @@ import (
 	"io"
 	"math/bits"
 	"strconv"
+	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
+	"understudy/config"
 	"understudy/internal/inspect"
 	"understudy/internal/store"
 	"understudy/internal/swift/hashpath"
@@ -111,8 +115,8 @@ func (x *explain) target(args []string) (part uint32, name store.ObjectName, err
 // told, and nothing else.
 func (x *explain) explained(ctx context.Context, p policy.Policy, ring messages.Ring, part uint32) (*inspect.Explanation, error) {
 	e := &inspect.Explainer{
-		Store: x.disks(), Timeout: x.cfg.LockupTimeout,
-		HandoffDelete: x.handoffDelete(ring), CheckRemote: x.cfg.SyncMethod == "ssync",
+		Store: x.disks(), Timeout: lookTimeout,
+		HandoffDelete: handoffDelete(x.cfg, []messages.PolicyRing{{Ring: ring}}), HandoffSettle: x.cfg.HandoffSettle, CheckRemote: x.cfg.SyncMethod == "ssync",
 	}
 	if !x.offline {
 		client := replicate.New(replicate.Config{ConnTimeout: x.cfg.ConnTimeout, HTTPTimeout: x.cfg.HTTPTimeout, UserAgent: "understudy explain"})
@@ -125,17 +129,39 @@ func (x *explain) explained(ctx context.Context, p policy.Policy, ring messages.
 	return e.Explain(ctx, messages.Policy{Index: p.Index, Name: p.Name}, ring, part)
 }
 
-// handoffDelete is the option of that name, or 0 where it asks for no less than all.
-func (x *explain) handoffDelete(ring messages.Ring) int {
-	if float64(x.cfg.HandoffDelete) < ring.Replicas() {
-		return x.cfg.HandoffDelete
+// handoffDelete is the option of that name, or 0 where it asks for no less than all
+// of any policy's replicas. Swift: obj/replicator.py ObjectReplicator.__init__.
+func handoffDelete(cfg *config.Config, rings []messages.PolicyRing) int {
+	for _, r := range rings {
+		if r.Ring != nil && float64(cfg.HandoffDelete) < r.Ring.Replicas() {
+			return cfg.HandoffDelete
+		}
 	}
 	return 0
 }
 
 func printJSON(out io.Writer, value any) error {
-	e := json.NewEncoder(out)
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
-	return e.Encode(value)
+	if err := e.Encode(value); err != nil {
+		return err
+	}
+	_, err := io.WriteString(out, harmless(text.String()))
+	return err
+}
+
+// harmless writes what a terminal could take for a command as JSON escapes: names come
+// from disks, and encoding/json escapes the controls of ASCII only.
+func harmless(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if r == 0x7f || r >= 0x80 && r < 0xa0 || unicode.In(r, unicode.Cf) && r <= 0xffff {
+			fmt.Fprintf(&b, "\\u%04x", r)
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
 }

@@ -34,7 +34,7 @@ func newRoot() *cobra.Command {
 	}
 	root.AddCommand(newVersion(), newConfig(), newDemo(), newServe(), newBench())
 	root.AddCommand(newStatus(), newTree(), newEvents(), newPass(), newPause(), newResume(), newLimit(), newProfile(), newFront(), newRetry())
-	root.AddCommand(newExplain(), newInspect(), newCompletion(), newMan())
+	root.AddCommand(newExplain(), newInspect(), newDryRun(), newCompletion(), newMan())
 	completions(root)
 	return root
 }

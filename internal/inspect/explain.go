@@ -17,12 +17,12 @@ type Explainer struct {
 	Store   *store.Store  // over ReadOnly
 	Timeout time.Duration // of each look at a disk
 
-	// Ask asks a peer for its suffix hashes. It has its own timeouts. nil: nobody is asked.
-	Ask func(ctx context.Context, node messages.Node, policy int, part uint32) (messages.Hashes, error)
+	Ask Ask // with its own timeouts; nil: nobody is asked
 
 	Never         string // why the policy is not replicated at all, or empty
 	HandoffDelete int
-	CheckRemote   bool // a remote region's further primaries are only asked (sync_method = ssync)
+	HandoffSettle time.Duration // see the option of that name
+	CheckRemote   bool          // a remote region's further primaries are only asked (sync_method = ssync)
 }
 
 // maxHandoffs is how many handoffs of a partition are told.
@@ -64,6 +64,7 @@ type Holding struct {
 	Hashes   map[string]string `json:"hashes,omitempty"`   // as the next look would tell them
 	Hashed   int               `json:"hashed,omitempty"`   // suffixes that it would hash afresh
 	Broken   []string          `json:"broken,omitempty"`   // suffixes that cannot be hashed as they are
+	Unlisted []string          `json:"unlisted,omitempty"` // suffixes on the disk that hashes.pkl does not know
 	Suffixes int               `json:"suffixes,omitempty"` // of a handoff
 	Objects  int               `json:"objects,omitempty"`  // of a handoff
 	Files    int               `json:"files,omitempty"`    // of a handoff

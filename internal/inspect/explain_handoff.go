@@ -24,6 +24,9 @@ func (e *Explainer) handoff(ctx context.Context, h *Holding, ring messages.Ring,
 		return
 	}
 	h.Suffixes, h.Objects, h.Files = len(manifest.Suffixes), len(manifest.Files), manifest.Files.Count()
+	if pid, locked := heldBy(e.Store.PartitionPath(p) + "/" + partitionLock); locked {
+		h.say("process %d works on it: a job would leave it for the next pass; after that:", pid)
+	}
 	revert := plan.NewRevert(role.Local.Region, role.Peers, manifest.Files, e.HandoffDelete, e.CheckRemote)
 	pushes, checks := 0, 0
 	for step, ok := revert.Next(); ok; step, ok = revert.Next() {
@@ -43,7 +46,9 @@ func (e *Explainer) handoff(ctx context.Context, h *Holding, ring messages.Ring,
 	case len(role.Peers) == 0:
 		h.say("left alone: the ring has no primary to bring it to")
 	case h.Objects == 0:
-		h.say("holds no object: would be removed")
+		h.say("holds no object: would be removed, unless something else is in it")
+	case e.HandoffSettle > 0:
+		h.say("then would keep it until %s have passed and a later pass proves it again (handoff_settle)", e.HandoffSettle)
 	case e.HandoffDelete > 0 && e.HandoffDelete < n:
 		h.say("then would remove each file that %d of %d primaries have proven to hold", e.HandoffDelete, n)
 	default:
