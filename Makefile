@@ -3,7 +3,7 @@ GO       ?= go
 FUZZTIME ?= 20s
 BENCH    ?= --out docs/benchmarks.md
 
-.PHONY: build test tools lint unit clusters interop process faults bench fuzz soak soak-daemon demo
+.PHONY: build test tools lint unit clusters interop process faults package package-test bench fuzz soak soak-daemon demo
 
 build:
 	$(GO) build -o bin/ ./cmd/...
@@ -23,12 +23,12 @@ lint:
 
 # Everything but the clusters; the import rules (internal/archtest) are among it.
 unit:
-	$(GO) test -race $$($(GO) list ./... | grep -v -E '/test/(interop|process|faults)(/sick)?$$')
+	$(GO) test -race $$($(GO) list ./... | grep -v -E '/test/(interop|process|faults|package)(/sick)?$$')
 	$(GO) test -run TestPassesLeaveNothingBehind ./actors
 
-# process, faults and interop at once: they wait more than they work.
+# process, package, faults and interop at once: they wait more than they work.
 clusters:
-	$(GO) test -count=1 -timeout 20m ./test/process ./test/faults/... ./test/interop
+	$(GO) test -count=1 -timeout 20m ./test/process ./test/package ./test/faults/... ./test/interop
 
 # The program as a process: start, signals, service manager, swift-init, children.
 process:
@@ -37,6 +37,14 @@ process:
 # The daemon on disks that die, hang, fill up or go, and beside peers that are silent.
 faults:
 	$(GO) test -count=1 -timeout 10m ./test/faults/...
+
+# dist/*.deb and dist/*.rpm.
+package:
+	packaging/build.sh dist
+
+# The deb beside Debian's swift-object, in a root of its own: installed, switched, rolled back, purged.
+package-test:
+	$(GO) test -count=1 -timeout 10m ./test/package
 
 # Our replicator, built with the race detector, against real Swift nodes.
 interop:

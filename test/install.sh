@@ -1,21 +1,25 @@
 #!/bin/sh
 # Makes sure that the programs which the tests run against are there: Swift's object
 # server, replicator and tools, rsync, what gives every test cluster an /etc/swift of
-# its own, what disks are made with that can be made sick, what counts
-# system calls, a browser for the status page, and promtool for the alerts. As root on Debian it
+# its own, what disks are made with that can be made sick, what counts and filters
+# system calls, what reads an rpm, a browser for the status page, and promtool for the
+# alerts. As root on Debian it
 # installs what is missing; otherwise it says what to install and fails. It never
 # passes by leaving something out.
 set -eu
 
-packages="swift-object python3-swift rsync util-linux mount xfsprogs gcc libc6-dev strace chromium fonts-dejavu-core"
+packages="swift-object python3-swift rsync util-linux mount xfsprogs gcc libc6-dev strace chromium fonts-dejavu-core rpm python3-seccomp"
 
 missing() {
 	for tool in /usr/bin/swift-object-server /usr/bin/swift-object-replicator /usr/bin/swift-recon \
-		/usr/bin/python3 /usr/bin/rsync unshare nsenter findmnt mount mkfs.xfs xfs_io xfs_freeze gcc strace /usr/bin/chromium promtool; do
+		/usr/bin/python3 /usr/bin/rsync unshare nsenter findmnt mount mkfs.xfs xfs_io xfs_freeze gcc strace /usr/bin/chromium promtool rpm; do
 		command -v "$tool" >/dev/null || echo "$tool"
 	done
 	if [ -x /usr/bin/python3 ] && ! /usr/bin/python3 -c 'import swift.obj.replicator' 2>/dev/null; then
 		echo "the Python package swift for /usr/bin/python3"
+	fi
+	if [ -x /usr/bin/python3 ] && ! /usr/bin/python3 -c 'import seccomp' 2>/dev/null; then
+		echo "the Python package seccomp for /usr/bin/python3"
 	fi
 	id swift >/dev/null 2>&1 || echo "the user swift"
 	[ -d /etc/swift ] || echo "the folder /etc/swift"
