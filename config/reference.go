@@ -60,6 +60,7 @@ Understudy reads Swift's own files: the ` + "`[object-replicator]`" + ` section 
     understudy config check /etc/swift/object-server.conf    # would it start? which keys does nobody read?
     understudy config show /etc/swift/object-server.conf     # every value, and the line that it comes from
     understudy config show --server /etc/swift/object-server.conf    # the same for "understudy serve"
+    understudy config reference    # this page, as text; --format man or markdown
 
 Exit codes of both: 0 the replicator (with ` + "`--server`" + ` the server) would start, 1 it would not (the reasons are on stderr), 2 bad command line.
 ` + "`--swift-conf PATH`" + ` reads another swift.conf; ` + "`config show --json`" + ` is for programs.
