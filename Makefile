@@ -3,12 +3,12 @@ GO       ?= go
 FUZZTIME ?= 20s
 BENCH    ?= --out docs/benchmarks.md
 
-.PHONY: build test tools lint unit interop process faults package package-test bench fuzz soak soak-daemon demo
+.PHONY: build test tools lint unit clusters interop process faults package package-test bench fuzz soak soak-daemon demo
 
 build:
 	$(GO) build -o bin/ ./cmd/...
 
-test: tools lint unit process faults package-test interop
+test: tools lint unit clusters
 
 # What the tests run against: Swift's own packages and rsync.
 tools:
@@ -25,6 +25,10 @@ lint:
 unit:
 	$(GO) test -race $$($(GO) list ./... | grep -v -E '/test/(interop|process|faults|package)(/sick)?$$')
 	$(GO) test -run TestPassesLeaveNothingBehind ./actors
+
+# process, faults, packages and interop at once: they wait more than they work.
+clusters:
+	$(GO) test -count=1 -timeout 20m ./test/process ./test/faults/... ./test/package ./test/interop
 
 # The program as a process: start, signals, service manager, swift-init, children.
 process:

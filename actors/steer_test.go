@@ -128,15 +128,19 @@ func TestPassWaitsForTheEndOfAPause(t *testing.T) {
 // A disk that comes back in a pause is in service, and begins at the end of the pause.
 func TestDiskComesBackInAPause(t *testing.T) {
 	steered(t, everywhere(100), 1, func(w *world) {
-		w.probe = func(context.Context, string) (messages.Disk, error) {
-			return messages.DiskFine, &messages.DeviceError{Device: "d0", Message: "d0 is not mounted"}
-		}
+		w.swap(func() {
+			w.probe = func(context.Context, string) (messages.Disk, error) {
+				return messages.DiskFine, &messages.DeviceError{Device: "d0", Message: "d0 is not mounted"}
+			}
+		})
 		time.Sleep(time.Minute)
 		if d := w.device("d0"); d.State != messages.StateUnmounted {
 			t.Fatalf("state %s", d.State)
 		}
 		w.steer(pauseDevice("d0", 0))
-		w.probe = func(context.Context, string) (messages.Disk, error) { return messages.DiskFine, nil }
+		w.swap(func() {
+			w.probe = func(context.Context, string) (messages.Disk, error) { return messages.DiskFine, nil }
+		})
 		time.Sleep(time.Minute)
 		if d := w.device("d0"); d.State != messages.StateResting {
 			t.Errorf("state %s in the pause", d.State)
@@ -250,7 +254,7 @@ func TestRetryTriesAgainWhatFailed(t *testing.T) {
 		if d.Causes[messages.CausePeer] == 0 || d.Trouble == nil || !strings.Contains(d.Trouble.Text, "answered 500") {
 			t.Errorf("causes %v, trouble %v", d.Causes, d.Trouble)
 		}
-		w.peer = fine
+		w.swap(func() { w.peer = fine })
 		if f := w.toDevice("d0", &messages.Retry{}); f.Count != 2 || !f.Began {
 			t.Fatalf("answer %+v", f)
 		}
@@ -277,7 +281,7 @@ func TestRetryInTheRunningPass(t *testing.T) {
 		w.slowly(time.Second)
 		w.start()
 		time.Sleep(10*time.Second + 500*time.Millisecond)
-		w.peer = fine
+		w.swap(func() { w.peer = fine })
 		done := w.hashed("d0")
 		f := w.toDevice("d0", &messages.Retry{})
 		if f.Count < 9 {
@@ -338,12 +342,14 @@ func TestTranquilDiskLeaves(t *testing.T) {
 	steered(t, threeCopies(200, 3, 2), 2, func(w *world) {
 		w.steer(func(c *messages.Course, _ time.Time) { c.Limits.Tranquility = 100 })
 		time.Sleep(3 * time.Second) // every slot rests
-		w.probe = func(_ context.Context, device string) (messages.Disk, error) {
-			if device == "d0" {
-				return messages.DiskFine, &messages.DeviceError{Device: device, Message: device + " is not mounted"}
+		w.swap(func() {
+			w.probe = func(_ context.Context, device string) (messages.Disk, error) {
+				if device == "d0" {
+					return messages.DiskFine, &messages.DeviceError{Device: device, Message: device + " is not mounted"}
+				}
+				return messages.DiskFine, nil
 			}
-			return messages.DiskFine, nil
-		}
+		})
 		time.Sleep(30 * time.Second)
 		w.steer(func(c *messages.Course, _ time.Time) { c.Limits.Tranquility = 0 })
 		before := len(w.hashed("d1"))

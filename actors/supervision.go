@@ -76,8 +76,11 @@ func (s *Supervisor) happened(c actor.Context, m *messages.SupervisionEvent) {
 	s.seen[m.Kind]++
 	if n := s.seen[m.Kind]; n&(n-1) == 0 || m.Kind == messages.EventControl {
 		level := s.log.Warn()
-		if m.Kind == messages.EventLate {
+		switch m.Kind {
+		case messages.EventLate:
 			level = s.log.Debug()
+		case messages.EventControl:
+			level = s.log.Info()
 		}
 		level.Str("event", m.Kind).Str("actor", m.Actor).Str("directive", m.Directive).Str("why", m.Why).Int("count", n).Msg("supervision")
 	}

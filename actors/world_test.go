@@ -300,8 +300,18 @@ func (w *world) List(ctx context.Context, device string, policy int, each func(m
 	return err
 }
 
+// swap changes how the world behaves while the engine runs.
+func (w *world) swap(change func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	change()
+}
+
 func (w *world) Probe(ctx context.Context, device string) (messages.Disk, error) {
-	return w.probe(ctx, device)
+	w.mu.Lock()
+	probe := w.probe
+	w.mu.Unlock()
+	return probe(ctx, device)
 }
 func (w *world) Ill(err error) bool { return errors.Is(err, errDisk) }
 
@@ -430,7 +440,10 @@ type peers struct{ w *world }
 
 func (p peers) Hashes(ctx context.Context, n messages.Node, policy int, part uint32) (messages.Hashes, error) {
 	defer p.w.enter()()
-	return p.w.peer(ctx, n, policy, part)
+	p.w.mu.Lock()
+	peer := p.w.peer
+	p.w.mu.Unlock()
+	return peer(ctx, n, policy, part)
 }
 
 type bubbleClock struct{}

@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"understudy/internal/observe/status"
@@ -22,7 +23,8 @@ func (e *Engine) setLimits(ctx context.Context, c status.SetLimits) (*status.Don
 	if err := sensible(c); err != nil {
 		return nil, err
 	}
-	course, err := e.steer(ctx, "limits", func(course *messages.Course, _ time.Time) error {
+	subject := "limits " + named(c)
+	course, err := e.steer(ctx, subject, func(course *messages.Course, _ time.Time) error {
 		l := course.Limits
 		if c.Reset {
 			l = course.Config
@@ -39,7 +41,29 @@ func (e *Engine) setLimits(ctx context.Context, c status.SetLimits) (*status.Don
 		}
 		return nil
 	})
-	return e.settled(course, err, "limits")
+	return e.settled(course, err, subject)
+}
+
+// named are the limits that a command sets, for a person.
+func named(c status.SetLimits) string {
+	var words []string
+	if c.Reset {
+		words = append(words, "of the configuration")
+	}
+	words = say(words, "jobs", c.Jobs)
+	words = say(words, "device_jobs", c.DeviceJobs)
+	words = say(words, "bytes_per_second", c.Bytes)
+	words = say(words, "device_bytes_per_second", c.DeviceBytes)
+	words = say(words, "hashes_per_second", c.Hashes)
+	words = say(words, "tranquility", c.Tranquility)
+	return strings.Join(words, ", ")
+}
+
+func say[T any](words []string, name string, value *T) []string {
+	if value == nil {
+		return words
+	}
+	return append(words, fmt.Sprintf("%s %v", name, *value))
 }
 
 func set[T any](field, value *T) {

@@ -73,6 +73,8 @@ type Config struct {
 	HTTPTimeout      time.Duration
 	NetworkChunkSize int // bytes
 
+	Control Control // where operators see and steer the engine
+
 	Log      Log
 	Statsd   Statsd
 	Priority Priority

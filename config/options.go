@@ -98,7 +98,7 @@ type Value struct {
 func Table() []*Option {
 	var out []*Option
 	for _, rows := range [][]Option{
-		nodeOptions, passOptions, transferOptions, logOptions, statsdOptions, diskFileOptions, listenOptions, serverOptions, filterOptions, swiftConfOptions,
+		nodeOptions, passOptions, transferOptions, controlOptions, logOptions, statsdOptions, diskFileOptions, listenOptions, serverOptions, filterOptions, swiftConfOptions,
 	} {
 		for i := range rows {
 			out = append(out, &rows[i])

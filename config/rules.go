@@ -29,6 +29,7 @@ func (l *loader) applyRules() {
 	} else {
 		l.intervalRule()
 		l.rsyncModule()
+		l.controlRule()
 		c.ReplicatorWorkers = max(0, c.ReplicatorWorkers)
 		l.show("replicator_workers", l.value("replicator_workers").Origin)
 		if c.HandoffsFirst || c.HandoffDelete != 0 {

@@ -55,6 +55,7 @@ func run(args Args) error {
 	if err != nil {
 		return err
 	}
+	node = watch(node, newViews(cfg, engine, once, log))
 	if !once {
 		logs.Swift(log.Info()).Msg("Starting object replicator in daemon mode.")
 	}

@@ -15,7 +15,7 @@ func newConfig() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  help,
 	}
-	cmd.AddCommand(newConfigCheck(), newConfigShow())
+	cmd.AddCommand(newConfigCheck(), newConfigShow(), newConfigReference())
 	return cmd
 }
 

@@ -89,7 +89,7 @@ func plural(n int, noun string) string {
 	case n == 1:
 	case strings.HasSuffix(noun, "y"):
 		noun = strings.TrimSuffix(noun, "y") + "ies"
-	case strings.HasSuffix(noun, "sh"):
+	case strings.HasSuffix(noun, "sh"), strings.HasSuffix(noun, "x"):
 		noun += "es"
 	default:
 		noun += "s"

@@ -1,35 +1,10 @@
 package main
 
 import (
-	"errors"
 	"io"
 
 	"github.com/spf13/cobra"
 )
-
-// Exit codes, the same for every command.
-const (
-	exitOK     = 0
-	exitFailed = 1 // it did not work
-	exitUsage  = 2 // the command line makes no sense
-)
-
-// usageError is a command line that no command could run with.
-type usageError struct{ error }
-
-func (e usageError) Unwrap() error { return e.error }
-
-func exitCode(err error) int {
-	var usage usageError
-	switch {
-	case err == nil:
-		return exitOK
-	case errors.As(err, &usage):
-		return exitUsage
-	default:
-		return exitFailed
-	}
-}
 
 // run runs one command line.
 func run(args []string, stdout, stderr io.Writer) error {
@@ -48,15 +23,19 @@ func run(args []string, stdout, stderr io.Writer) error {
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "understudy",
-		Short:         "A replication engine for OpenStack Swift",
-		Long:          "Understudy replicates the objects of an OpenStack Swift storage node.\n\nExit codes: 0 fine, 1 it did not work, 2 bad command line.",
+		Use:   "understudy",
+		Short: "A replication engine for OpenStack Swift",
+		Long: "Understudy replicates the objects of an OpenStack Swift storage node.\n\n" +
+			"Exit codes: 0 fine, 1 it did not work, 2 bad command line; of status: 3 degraded, 4 failing.",
 		Args:          cobra.NoArgs,
 		RunE:          help,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
 	root.AddCommand(newVersion(), newConfig(), newDemo(), newServe(), newBench())
+	root.AddCommand(newStatus(), newTree(), newEvents(), newPass(), newPause(), newResume(), newLimit(), newProfile(), newFront(), newRetry())
+	root.AddCommand(newExplain(), newInspect(), newCompletion(), newMan())
+	completions(root)
 	return root
 }
 

@@ -91,6 +91,18 @@ var rules = []rule{
 		why:    "programs are measured from outside",
 	},
 	{
+		from:   "understudy/internal/observe/...",
+		not:    []string{"understudy/actors", "understudy/bootstrap", "understudy/config", "understudy/internal/store", "understudy/internal/transport/..."},
+		except: nil,
+		why:    "what is observed is handed in",
+	},
+	{
+		from:   "understudy/internal/inspect",
+		not:    []string{"understudy/...", "net/http"},
+		except: []string{"understudy/messages", "understudy/internal/plan", "understudy/internal/store", "understudy/internal/swift/..."},
+		why:    "one who only looks needs no engine",
+	},
+	{
 		from:   "understudy/internal/server",
 		not:    []string{"understudy/actors", "understudy/bootstrap", "understudy/config", "understudy/internal/transport/..."},
 		except: nil,

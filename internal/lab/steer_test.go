@@ -74,7 +74,7 @@ func emptied(t *testing.T, method string, objects int, options map[string]string
 func TestByteLimit(t *testing.T) {
 	for _, method := range []string{"rsync", "ssync"} {
 		t.Run(method, func(t *testing.T) {
-			c, h, bytes := emptied(t, method, 300, nil)
+			c, h, bytes := emptied(t, method, 150, nil)
 			limit := bytes / 8
 			c.Node(1).Config.BytesPerSecond = int(limit)
 			begun := time.Now()

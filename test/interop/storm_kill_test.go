@@ -21,7 +21,7 @@ import (
 	"understudy/internal/cluster"
 )
 
-var stormKills = flag.Int("storm.kills", 5, "how often the replicator is killed, for each sync method")
+var stormKills = flag.Int("storm.kills", 4, "how often the replicator is killed, for each sync method")
 
 // killWrapper tells a gate of each rsync before it runs, and becomes it.
 const killWrapper = `#!/bin/bash

@@ -2,6 +2,7 @@ package status
 
 import (
 	"maps"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -181,11 +182,16 @@ func policyOf(c *messages.Course, p messages.PolicyRing) Policy {
 
 func peersOf(s *messages.Snapshot) []Peer {
 	peers := []Peer{}
+	paused := func(name string) bool { _, held := s.Course.Peers[name]; return held }
 	for _, name := range slices.Sorted(maps.Keys(s.Course.Peers)) {
 		p := s.Course.Peers[name]
 		peers = append(peers, Peer{Name: name, Breaker: "paused", Since: p.Since.UTC(), Retry: utc(p.Until)})
 	}
 	for _, p := range s.Peers {
+		ip, _, _ := net.SplitHostPort(strings.SplitN(p.Peer, "/", 2)[0])
+		if slices.ContainsFunc([]string{p.Peer, ip, strings.SplitN(p.Peer, "/", 2)[0]}, paused) {
+			continue // its pause says it all
+		}
 		peers = append(peers, Peer{
 			Name: p.Peer, Lane: p.Lane, Breaker: p.Breaker, Failures: p.Failures, Why: p.Why,
 			Since: utc(p.Since), Retry: utc(p.Retry), Spared: p.Untried,

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,16 +26,20 @@ func judge(r *Report) Verdict {
 	case noRing:
 		v.State, v.Summary = Degraded, "a policy has no usable ring here"
 		v.Action = "Look at the policies below and at the ring files."
+	case len(names(silent)) > 0:
+		v.State, v.Summary = Degraded, fmt.Sprintf("%s not asked at the moment: %s", count(len(names(silent)), "peer"), few(names(silent)))
+		v.Action = cmp.Or(v.Action, "Look at these nodes; they are asked again by themselves.")
+	case v.Action != "": // a disk is full or read-only
+		v.State, v.Summary = Degraded, "every device is in service, with trouble"
 	case len(held) > 0:
 		v.State, v.Summary = Paused, "paused: "+few(held)
 		v.Action = "Resume when the reason is gone."
-	case len(silent) > 0:
-		v.State, v.Summary = Degraded, fmt.Sprintf("%s not asked at the moment: %s", count(len(silent), "peer"), few(names(silent)))
-		v.Action = "Look at these nodes; they are asked again by themselves."
-	case v.Action != "": // a disk that is full or read-only, or jobs that fail
-		v.State, v.Summary = Degraded, "every device is in service, with trouble"
+		return v
 	default:
 		v.Summary = summary(r)
+	}
+	if len(held) > 0 {
+		v.Summary += "; paused: " + few(held)
 	}
 	return v
 }

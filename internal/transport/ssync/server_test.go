@@ -6,32 +6,33 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"understudy/internal/cluster"
 	"understudy/internal/transport/conformance"
 )
 
 // patience is not what is measured: a test that waits so long has failed.
 const patience = 60 * time.Second
 
-// server is a real Swift object server with a device sdb. A private mount namespace
-// gives it an /etc/swift of its own.
+// server is a real Swift object server with a device sdb and an /etc/swift of its own.
 type server struct {
 	t     *testing.T
 	root  string // above the device
 	port  int
-	child *exec.Cmd
-	done  chan struct{}
-	log   *os.File
+	child *cluster.Forked
+	log   string     // a path
 	own   *ownServer // it is ours instead, in this process
 }
+
+// forker starts them in milliseconds: Swift is imported once for all tests. It ends
+// with this process.
+var forker = sync.OnceValues(cluster.StartForker)
 
 func startServer(t *testing.T, options ...string) *server {
 	t.Helper()
@@ -76,22 +77,18 @@ use = egg:swift#object
 func (s *server) device() string { return filepath.Join(s.root, "sdb") }
 
 func (s *server) start(etc string) bool {
-	log, err := os.CreateTemp(s.t.TempDir(), "log")
+	f, err := forker()
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.log, s.done = log, make(chan struct{})
-	s.child = exec.Command("unshare", "-m", "--propagation", "private", "sh", "-c", `mount --bind "$0" /etc/swift && exec "$@"`,
-		etc, "/usr/bin/swift-object-server", filepath.Join(etc, "object-server.conf"), "verbose")
-	s.child.Stdout, s.child.Stderr = log, log
-	s.child.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	if err := s.child.Start(); err != nil {
+	s.log = filepath.Join(s.t.TempDir(), "log")
+	s.child, err = f.Start(etc, "", s.log, "/usr/bin/swift-object-server", filepath.Join(etc, "object-server.conf"), "verbose")
+	if err != nil {
 		s.t.Fatal(err)
 	}
-	go func() { _ = s.child.Wait(); close(s.done) }()
 	for end := time.Now().Add(patience); time.Now().Before(end); {
 		select {
-		case <-s.done:
+		case <-s.child.Done():
 			return false
 		case <-time.After(10 * time.Millisecond):
 		}
@@ -105,9 +102,8 @@ func (s *server) start(etc string) bool {
 }
 
 func (s *server) stop() {
-	_ = unix.Kill(-s.child.Process.Pid, unix.SIGKILL)
-	<-s.done
-	_ = s.log.Close()
+	s.child.Signal(syscall.SIGKILL)
+	<-s.child.Done()
 }
 
 // freeze stops the server; the kernel still accepts connections to it.
@@ -116,17 +112,16 @@ func (s *server) freeze() {
 		s.own.freeze()
 		return
 	}
-	if err := unix.Kill(-s.child.Process.Pid, unix.SIGSTOP); err != nil {
-		s.t.Fatal(err)
-	}
+	s.child.Signal(syscall.SIGSTOP)
 }
 
 func (s *server) output() string {
 	if s.own != nil {
 		return s.own.log.String()
 	}
-	text, _ := os.ReadFile(s.log.Name())
-	return string(text)
+	text, _ := os.ReadFile(s.log)
+	more, _ := os.ReadFile(s.log + ".err")
+	return string(text) + string(more)
 }
 
 // empty takes all objects away.
