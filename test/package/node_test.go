@@ -18,16 +18,15 @@ func TestNode(t *testing.T) {
 		t.Errorf("config check: %s", out)
 	}
 	const (
-		once  = "rm -f /var/cache/swift/object.recon; rm -rf /srv/node/sdb/objects; swift-object-replicator /etc/swift/object-server.conf once; "
-		whose = "grep -q understudy_devices /var/cache/swift/object.recon && echo ours || echo stock"
-		serve = "python3 /tmp/confined.py /lib/systemd/system/understudy-serve.service /usr/bin/understudy serve /etc/swift/understudy-server.conf </dev/null >/tmp/serve.log 2>&1 & " +
-			"n=0; until curl -fs http://127.0.0.1:6210/healthcheck; do n=$((n+1)); [ $n -lt 100 ] || { cat /tmp/serve.log; exit 1; }; sleep 0.1; done"
+		once    = "rm -f /var/cache/swift/object.recon; rm -rf /srv/node/sdb/objects; swift-object-replicator /etc/swift/object-server.conf once; "
+		whose   = "grep -q understudy_devices /var/cache/swift/object.recon && echo ours || echo stock"
+		serve   = "python3 /tmp/confined.py /lib/systemd/system/understudy-serve.service /usr/bin/understudy serve /etc/swift/understudy-server.conf </dev/null >/tmp/serve.log 2>&1 & "
 		arrived = "; test -n \"$(find /srv/node/sdb/objects -name '*.data')\""
 	)
 	if err := r.command("python3 /tmp/confined.py /usr/lib/understudy/systemd/understudy.conf /usr/bin/unshare --user true").Run(); err == nil {
 		t.Error("the confinement confines nothing")
 	}
-	r.sh(serve)
+	r.sh(serve + until("curl -fs http://127.0.0.1:6210/healthcheck", "/tmp/serve.log"))
 	for _, step := range []struct{ name, script, want string }{
 		{"before the switch", once + whose + arrived, "stock"},
 		{"after the switch", "understudy-switch on >/dev/null; " + once + whose + arrived, "ours"},
