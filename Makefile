@@ -26,9 +26,9 @@ unit:
 	$(GO) test -race $$($(GO) list ./... | grep -v -E '/test/(interop|process|faults|package)(/sick)?$$')
 	$(GO) test -run TestPassesLeaveNothingBehind ./actors
 
-# process, package, faults and interop at once: they wait more than they work.
+# process, faults, packages and interop at once: they wait more than they work.
 clusters:
-	$(GO) test -count=1 -timeout 20m ./test/process ./test/package ./test/faults/... ./test/interop
+	$(GO) test -count=1 -timeout 20m ./test/process ./test/faults/... ./test/package ./test/interop
 
 # The program as a process: start, signals, service manager, swift-init, children.
 process:

@@ -22,9 +22,15 @@ fi
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export ARCH VERSION SOURCE_DATE_EPOCH
 
-CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$BUILD/" ./cmd/understudy ./cmd/swift-object-replicator
+CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X understudy/bootstrap.release=$VERSION" \
+	-o "$BUILD/" ./cmd/understudy ./cmd/swift-object-replicator
 "$BUILD/understudy" completion bash >"$BUILD/completion.bash"
 "$BUILD/understudy" completion zsh >"$BUILD/completion.zsh"
+# swift-object-replicator(1) is Debian's own: it tells of the same options.
+rm -rf "$BUILD/man"
+"$BUILD/understudy" man "$BUILD/man"
+rm "$BUILD/man/man1/swift-object-replicator.1"
+gzip -9n "$BUILD"/man/man*/*
 
 # nfpm has a module of its own: what it needs is not what the programs need.
 nfpm=$(cd packaging/tools && go tool -n nfpm)

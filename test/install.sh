@@ -2,17 +2,17 @@
 # Makes sure that the programs which the tests run against are there: Swift's object
 # server, replicator and tools, rsync, what gives every test cluster an /etc/swift of
 # its own, what disks are made with that can be made sick, what counts and filters
-# system calls, what reads an rpm, a browser for the status page, and promtool for the
-# alerts. As root on Debian it
+# system calls, a browser for the status page, promtool for the alerts, and what checks
+# packages and units. As root on Debian it
 # installs what is missing; otherwise it says what to install and fails. It never
 # passes by leaving something out.
 set -eu
 
-packages="swift-object python3-swift rsync util-linux mount xfsprogs gcc libc6-dev strace chromium fonts-dejavu-core rpm python3-seccomp"
+packages="swift-object python3-swift rsync util-linux mount xfsprogs gcc libc6-dev strace chromium fonts-dejavu-core systemd rpm curl python3-seccomp"
 
 missing() {
 	for tool in /usr/bin/swift-object-server /usr/bin/swift-object-replicator /usr/bin/swift-recon \
-		/usr/bin/python3 /usr/bin/rsync unshare nsenter findmnt mount mkfs.xfs xfs_io xfs_freeze gcc strace /usr/bin/chromium promtool rpm; do
+		/usr/bin/python3 /usr/bin/rsync unshare nsenter findmnt mount mkfs.xfs xfs_io xfs_freeze gcc strace /usr/bin/chromium promtool systemd-analyze rpm curl; do
 		command -v "$tool" >/dev/null || echo "$tool"
 	done
 	if [ -x /usr/bin/python3 ] && ! /usr/bin/python3 -c 'import swift.obj.replicator' 2>/dev/null; then

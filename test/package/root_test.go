@@ -110,12 +110,14 @@ func (r *root) sh(script string) string {
 	return strings.TrimRight(string(out), "\n")
 }
 
-// files lists all that packages own or make, with types, modes, sizes and targets. What
-// dpkg remembers of its own work is no file of a package.
+// notCompared is what dpkg remembers of its own work, and large folders into which
+// neither package puts anything.
+const notCompared = "/var/lib/apt /var/lib/dpkg/*-old /var/lib/dpkg/status* /var/lib/dpkg/lock* /var/lib/dpkg/diversions " +
+	"/usr/share/man /usr/share/icons /usr/local /usr/include /usr/lib/*linux-gnu /usr/lib/python* */__pycache__"
+
+// files lists what packages own or make, with types, modes, sizes and targets.
 func (r *root) files() string {
 	r.t.Helper()
-	return r.sh(`find /etc /usr/bin /usr/sbin /usr/lib /usr/share /lib/systemd /var/lib \
-		\( -path /var/lib/apt -o -path '/var/lib/dpkg/*-old' -o -path '/var/lib/dpkg/status*' -o -path '/var/lib/dpkg/lock*' \
-		-o -path '/var/lib/dpkg/diversions' -o -path '/usr/share/man' -o -name __pycache__ \) -prune -o \
-		\( -type d -printf '%p %M %u\n' -o -printf '%p %M %u %s %l\n' \) | sort`) + "\n"
+	prune := "-path '" + strings.Join(strings.Fields(notCompared), "' -o -path '") + "'"
+	return r.sh(`find /etc /usr /var/lib \( `+prune+` \) -prune -o \( -type d -printf '%p %M %u\n' -o -printf '%p %M %u %s %l\n' \) | sort`) + "\n"
 }

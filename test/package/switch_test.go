@@ -12,11 +12,10 @@ const (
 	ours    = "/usr/lib/understudy/swift-object-replicator"
 )
 
-// runs tells whose replicator the name starts: whose help it prints, Swift's or ours, is
-// the same, so the file is looked at.
+// runs tells whose replicator the name starts, by the file. TestNode starts them.
 func (r *root) runs() string {
 	r.t.Helper()
-	switch head := r.sh("readlink -f " + program + "; head -c 4 " + program + " | od -An -c; " + program + " --help >/dev/null; tail -n1 " + program + "| tail -c 8 | tr -d '\\0'"); {
+	switch head := r.sh("readlink -f " + program + "; head -c 4 " + program + " | od -An -c; tail -n1 " + program + "| tail -c 8 | tr -d '\\0'"); {
 	case strings.HasPrefix(head, ours+"\n 177   E   L   F"):
 		return "ours"
 	case strings.HasPrefix(head, program+"\n") && strings.HasSuffix(head, "# newer"):
