@@ -8,11 +8,11 @@
 # passes by leaving something out.
 set -eu
 
-packages="swift-object python3-swift rsync util-linux mount xfsprogs gcc libc6-dev strace chromium fonts-dejavu-core systemd rpm curl python3-seccomp"
+packages="swift-object python3-swift rsync util-linux mount xfsprogs gcc libc6-dev strace chromium fonts-dejavu-core systemd rpm curl python3-seccomp groff-base"
 
 missing() {
 	for tool in /usr/bin/swift-object-server /usr/bin/swift-object-replicator /usr/bin/swift-recon \
-		/usr/bin/python3 /usr/bin/rsync unshare nsenter findmnt mount mkfs.xfs xfs_io xfs_freeze gcc strace /usr/bin/chromium promtool systemd-analyze rpm curl; do
+		/usr/bin/python3 /usr/bin/rsync unshare nsenter findmnt mount mkfs.xfs xfs_io xfs_freeze gcc strace /usr/bin/chromium promtool systemd-analyze rpm curl groff; do
 		command -v "$tool" >/dev/null || echo "$tool"
 	done
 	if [ -x /usr/bin/python3 ] && ! /usr/bin/python3 -c 'import swift.obj.replicator' 2>/dev/null; then
