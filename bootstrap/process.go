@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -14,12 +15,13 @@ import (
 )
 
 // OpenLogs opens the log that a configuration asks for; verbose has it on standard
-// error, too. Its Close waits for flush at the most.
-func OpenLogs(cfg *config.Config, verbose bool, flush time.Duration) (*logs.Logs, error) {
+// error, too, for which stderr stands if it is not nil. Its Close waits for flush at the
+// most.
+func OpenLogs(cfg *config.Config, verbose bool, flush time.Duration, stderr io.Writer) (*logs.Logs, error) {
 	return logs.New(logs.Config{
 		Format: cfg.Log.Format, Name: cfg.Log.Name, Level: cfg.Log.Level, Facility: cfg.Log.Facility,
 		Address: cfg.Log.Address, UDPHost: cfg.Log.UDPHost, UDPPort: cfg.Log.UDPPort,
-		MaxLineLength: cfg.Log.MaxLineLength, Verbose: verbose, FlushTimeout: flush,
+		MaxLineLength: cfg.Log.MaxLineLength, Stderr: stderr, Verbose: verbose, FlushTimeout: flush,
 	})
 }
 

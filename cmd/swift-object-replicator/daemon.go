@@ -30,7 +30,8 @@ func run(args Args) error {
 	if err := process.UseUTC(); err != nil {
 		return err
 	}
-	out, err := bootstrap.OpenLogs(cfg, args.Verbose, flushLimit)
+	count := newCount(once && args.Verbose)
+	out, err := bootstrap.OpenLogs(cfg, args.Verbose, flushLimit, count.beside())
 	if err != nil {
 		return err
 	}
@@ -56,6 +57,9 @@ func run(args Args) error {
 		return err
 	}
 	node = watch(node, newViews(cfg, engine, once, log))
+	if count != nil {
+		node = watch(node, count.of(engine))
+	}
 	if !once {
 		logs.Swift(log.Info()).Msg("Starting object replicator in daemon mode.")
 	}

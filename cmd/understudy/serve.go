@@ -46,7 +46,7 @@ func serve(cfg *config.Config, verbose bool) error {
 	if err := process.UseUTC(); err != nil {
 		return err
 	}
-	out, err := bootstrap.OpenLogs(cfg, verbose, flushLimit)
+	out, err := bootstrap.OpenLogs(cfg, verbose, flushLimit, nil)
 	if err != nil {
 		return err
 	}

@@ -69,11 +69,30 @@ func width(w io.Writer) (int, bool) {
 
 const unknownColumns = 80 // of a terminal that does not tell
 
+// Terminal tells whether a line would be drawn on a writer.
+func Terminal(w io.Writer) bool {
+	_, ok := width(w)
+	return ok
+}
+
 // Add notes that n more are done, and shows it if it is time to.
 func (l *Line) Add(n int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.done += n
+	l.show()
+}
+
+// Set notes how many are done of how many, and shows it if it is time to.
+func (l *Line) Set(done, total int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.done, l.Total = done, total
+	l.show()
+}
+
+// show writes the line if it is time to. l.mu is held, as in what follows.
+func (l *Line) show() {
 	columns, terminal := l.columns()
 	every := lineEvery
 	if terminal {
@@ -91,6 +110,26 @@ func (l *Line) Add(n int64) {
 func (l *Line) End() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.clear()
+}
+
+// Beside is a writer of whole lines to the same terminal: the line makes room for each,
+// and is drawn again below them.
+func (l *Line) Beside(w io.Writer) io.Writer { return beside{l, w} }
+
+type beside struct {
+	line *Line
+	to   io.Writer
+}
+
+func (b beside) Write(p []byte) (int, error) {
+	b.line.mu.Lock()
+	defer b.line.mu.Unlock()
+	b.line.clear()
+	return b.to.Write(p)
+}
+
+func (l *Line) clear() {
 	if l.drawn {
 		fmt.Fprint(l.Out, "\r\x1b[K")
 		l.drawn = false

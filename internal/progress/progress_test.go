@@ -104,3 +104,26 @@ func TestTerminal(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// A line of somebody else takes the place of the drawn one, which comes again below.
+func TestBeside(t *testing.T) {
+	var out strings.Builder
+	c := &clock{time.Unix(1000, 0)}
+	l := New(Options{Out: &out, Unit: "jobs", Now: c.Now})
+	l.columns = func() (int, bool) { return 80, true }
+	log := l.Beside(&out)
+	fmt.Fprintln(log, "first")
+	c.now = c.now.Add(time.Second)
+	l.Set(5, 10)
+	fmt.Fprintln(log, "second")
+	c.now = c.now.Add(time.Second)
+	l.Set(10, 10)
+	l.End()
+	const gone = "\r\x1b[K"
+	want := "first\n" +
+		"\r5 of 10 jobs (50%) in 1s, 5.0/s, 1s left\x1b[K" + gone + "second\n" +
+		"\r10 of 10 jobs (100%) in 2s, 5.0/s\x1b[K" + gone
+	if out.String() != want {
+		t.Errorf("%q, want %q", out.String(), want)
+	}
+}

@@ -12,6 +12,7 @@ import (
 
 	"understudy/internal/cluster"
 	"understudy/internal/lab"
+	"understudy/internal/progress"
 	"understudy/test/interop"
 )
 
@@ -57,8 +58,10 @@ func (o *options) all(ctx context.Context, methods []string, ours cluster.Progra
 
 // report tells on standard error how far it has come, until it is stopped.
 func (t *totals) report(all int) (stop func()) {
-	ticker, done := time.NewTicker(30*time.Second), make(chan struct{})
+	ticker, done := time.NewTicker(time.Second), make(chan struct{})
+	line := progress.New(progress.Options{Out: os.Stderr, Unit: "seeds"})
 	go func() {
+		defer line.End()
 		for {
 			select {
 			case <-done:
@@ -69,8 +72,8 @@ func (t *totals) report(all int) (stop func()) {
 				if of := t.programs["ours"]; of != nil {
 					run = of.seeds
 				}
-				fmt.Fprintf(os.Stderr, "soak: %d of %d, %d failed\n", run, all, len(t.failed))
 				t.mu.Unlock()
+				line.Set(int64(run), int64(all))
 			}
 		}
 	}()
