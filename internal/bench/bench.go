@@ -12,6 +12,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"understudy/internal/progress"
 )
 
 // DefaultRuns is how often each program runs. Long benchmarks run less often.
@@ -28,7 +30,7 @@ type Options struct {
 	Full       bool     // also a million partitions
 	Profile    bool     // one more run of ours under perf
 
-	Progress io.Writer // a line for each run
+	Progress io.Writer // a line for each run, and how far it is
 }
 
 // Check tells what makes no sense in the options.
@@ -68,6 +70,9 @@ func Run(ctx context.Context, o Options, stdout io.Writer) (err error) {
 	if o.Smoke {
 		o.Runs = 1
 	}
+	line := progress.New(progress.Options{Out: o.Progress, Unit: "benchmarks", Total: int64(len(todo))})
+	defer line.End()
+	o.Progress = line.Beside(o.Progress)
 	r := rig{Options: o, folder: bin}
 	if r.programs, err = findPrograms(ctx, o, bin); err != nil {
 		return err
@@ -76,7 +81,9 @@ func Run(ctx context.Context, o Options, stdout io.Writer) (err error) {
 		if err := r.put(ctx, w, p); err != nil {
 			return err
 		}
+		line.Add(1)
 	}
+	line.End()
 	if o.Out == "" {
 		p.write(stdout, nil)
 	}

@@ -125,8 +125,13 @@ type beside struct {
 func (b beside) Write(p []byte) (int, error) {
 	b.line.mu.Lock()
 	defer b.line.mu.Unlock()
+	drawn := b.line.drawn
 	b.line.clear()
-	return b.to.Write(p)
+	n, err := b.to.Write(p)
+	if columns, terminal := b.line.columns(); drawn && terminal {
+		b.line.write(columns, true, b.line.Now())
+	}
+	return n, err
 }
 
 func (l *Line) clear() {

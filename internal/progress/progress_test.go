@@ -122,6 +122,7 @@ func TestBeside(t *testing.T) {
 	const gone = "\r\x1b[K"
 	want := "first\n" +
 		"\r5 of 10 jobs (50%) in 1s, 5.0/s, 1s left\x1b[K" + gone + "second\n" +
+		"\r5 of 10 jobs (50%) in 1s, 5.0/s, 1s left\x1b[K" +
 		"\r10 of 10 jobs (100%) in 2s, 5.0/s\x1b[K" + gone
 	if out.String() != want {
 		t.Errorf("%q, want %q", out.String(), want)

@@ -21,6 +21,8 @@ func TestNewcomer(t *testing.T) {
 	for _, step := range []struct{ script, want string }{
 		{"understudy status", "HEALTHY"},
 		{"understudy status --json", `"state": "healthy"`},
+		{"curl -s --unix-socket /var/cache/swift/understudy/control.sock http://node/ >/tmp/page.html && cat /tmp/page.html", "all is well"},
+		{screenshot + " && head -c 4 /tmp/page.png", "PNG"},
 		{"understudy pause device sda --for 30m", "sda"},
 		{"understudy status", "PAUSED"},
 		{"understudy limit --bytes 50M --jobs 4", "jobs 4, bytes_per_second 52428800"},
@@ -41,6 +43,11 @@ func TestNewcomer(t *testing.T) {
 		}
 	}
 }
+
+// screenshot is a picture of the status page as it was a moment ago.
+const screenshot = "timeout 60 chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run" +
+	" --disable-background-networking --disable-component-update --disable-sync --user-data-dir=/tmp/chromium --timeout=2000" +
+	" --screenshot=/tmp/page.png file:///tmp/page.html >/tmp/chromium.log 2>&1"
 
 // until waits for a command to succeed, half a minute at most, and shows a log if not.
 func until(script, log string) string {
