@@ -14,6 +14,7 @@ import (
 func TestMixedCluster(t *testing.T) {
 	for _, method := range []string{"rsync", "ssync"} {
 		t.Run(method, func(t *testing.T) {
+			shortly(t, method != "ssync")
 			t.Parallel()
 			ctx := deadline(t)
 			c := newCluster(t, ctx, cluster.Spec{

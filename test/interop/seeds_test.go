@@ -45,6 +45,7 @@ func TestSeeds(t *testing.T) {
 		{Number: 305, Method: "ssync"}, // handoffs with empty suffix directories stayed for ever
 	} {
 		t.Run(s.Command(), func(t *testing.T) {
+			shortly(t, s.Kill || s.Servers == "mixed" || s.Number == 221)
 			t.Parallel()
 			j := runSeed(t, b, s, p)
 			for _, f := range j.Findings {

@@ -42,6 +42,7 @@ exec /usr/bin/rsync "$@"
 func TestStormOfKills(t *testing.T) {
 	for _, method := range []string{"rsync", "ssync"} {
 		t.Run(method, func(t *testing.T) {
+			shortly(t, method != "rsync")
 			t.Parallel()
 			k := newKills(t, method)
 			for i := range *stormKills {
