@@ -29,7 +29,7 @@ unit:
 # process, faults, packages and interop at once, for they wait more than they work; of
 # interop what differs in its sync method or seed alone is left to "make interop".
 clusters:
-	$(GO) test -short -count=1 -timeout 20m ./test/process ./test/faults/... ./test/package ./test/interop
+	$(GO) test -short -parallel 4 -count=1 -timeout 20m ./test/process ./test/faults/... ./test/package ./test/interop
 
 # The program as a process: start, signals, service manager, swift-init, children.
 process:
@@ -49,7 +49,7 @@ package-test:
 
 # Our replicator, built with the race detector, against real Swift nodes.
 interop:
-	$(GO) test -count=1 -timeout 20m ./test/interop
+	$(GO) test -parallel 4 -count=1 -timeout 20m ./test/interop
 
 # Ours and Swift's in turn on the same trees; about fifty minutes on two cores. With
 # BENCH='--full --profile --out docs/benchmarks.md' also a million partitions, and profiles
