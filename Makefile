@@ -3,6 +3,10 @@ GO       ?= go
 FUZZTIME ?= 20s
 BENCH    ?= --out docs/benchmarks.md
 
+# A program with the race detector sleeps for a second at its end; the clusters start
+# hundreds of them. What it has found it has told by then.
+export GORACE ?= atexit_sleep_ms=100
+
 .PHONY: build test tools lint unit clusters interop process faults package package-test bench fuzz soak soak-daemon demo
 
 build:

@@ -91,6 +91,7 @@ func (d *Device) listed(c actor.Context, a *answer) {
 	} else if !d.allListed(c, a.value.([]refusal)) {
 		return
 	}
+	clear(d.wanted) // what has not been found is not on this disk
 	d.become(c, messages.StateRunning, d.running)
 	d.pump(c)
 }

@@ -59,6 +59,7 @@ func (d *Device) begin(c actor.Context) {
 		return
 	}
 	if !d.interrupted {
+		clear(d.failed) // all of them come again in this pass
 		d.cycle = (d.cycle + 1) % 10
 		d.cursor = messages.Cursor{
 			Begun: d.e.deps.Clock.Now(), Cycle: d.cycle, Seed: uint32(d.e.deps.Rand.IntN(math.MaxInt32)),

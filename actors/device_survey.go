@@ -65,7 +65,7 @@ func (d *Device) gather(lane Lane) *batch {
 		w, _ := d.queue.Next()
 		j := job{w.Policy, w.Number}
 		role, _, ok := d.role(j)
-		if !ok || role.Kind != messages.Update || !b.add(lane, known, j, role.Peers, plan.ListsDir(w.Number, d.cycle)) {
+		if !ok || d.course.PausedPolicy(int(w.Policy)) || role.Kind != messages.Update || !b.add(lane, known, j, role.Peers, plan.ListsDir(w.Number, d.cycle)) {
 			d.singles.Add(w.Policy, w.Number)
 			continue
 		}

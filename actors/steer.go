@@ -99,7 +99,7 @@ func (s *Supervisor) expire(c actor.Context) {
 	}
 	if over(next.Until) {
 		told("profile " + next.Profile)
-		next.Profile, next.Until, next.Limits = messages.ProfileBalanced, time.Time{}, next.Config
+		next.Profile, next.Until, next.Limits, next.Stored = messages.ProfileBalanced, time.Time{}, next.Config, false
 	}
 	if next.Node != nil && over(next.Node.Until) {
 		told("pause of the node")

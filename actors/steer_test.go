@@ -234,6 +234,32 @@ func TestFrontOfTheNextPass(t *testing.T) {
 	})
 }
 
+// What was brought forward and is not on the disk is forgotten with the next listing.
+func TestFrontOfWhatIsNotThere(t *testing.T) {
+	steered(t, everywhere(8), 1, func(w *world) {
+		w.swap(func() {
+			w.list = func(context.Context, string, int) (messages.Listing, error) {
+				return messages.Listing{Partitions: []uint32{0, 1, 2, 3}}, nil
+			}
+		})
+		w.toDevice("d0", &messages.Front{Partitions: []uint32{5}})
+		w.toDevice("d0", &messages.RunPass{})
+		time.Sleep(time.Minute)
+		w.swap(func() {
+			w.list = func(context.Context, string, int) (messages.Listing, error) {
+				return messages.Listing{Partitions: []uint32{0, 1, 2, 3, 4, 5, 6, 7}}, nil
+			}
+		})
+		before := len(w.hashed("d0"))
+		w.toDevice("d0", &messages.Front{Partitions: []uint32{6}})
+		w.toDevice("d0", &messages.RunPass{})
+		time.Sleep(time.Minute)
+		if got := w.hashed("d0")[before]; got != number(6) {
+			t.Errorf("the third pass began with %s, not with the partition that was asked for", got)
+		}
+	})
+}
+
 // number is a partition as hashed names it.
 func number(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
 
@@ -485,6 +511,25 @@ func TestSnapshotTellsWhatIsAtWork(t *testing.T) {
 		}
 		if d.Totals.Bytes < bytes {
 			t.Errorf("in all %d bytes, in the passes that ended %d", d.Totals.Bytes, bytes)
+		}
+	})
+}
+
+// A policy that is paused while its partitions wait is not compared with its peers, either.
+func TestPausedPolicyIsNotSurveyed(t *testing.T) {
+	inWorld(t, everywhere(3000), func(w *world) {
+		w.opts.Once, w.opts.Slots, w.opts.Interval = false, 1, time.Hour
+		l := withLane(w)
+		l.wait = func(ctx context.Context) { pause(ctx, 10*time.Second) }
+		w.start()
+		time.Sleep(5 * time.Second) // the first survey is out
+		w.steer(func(c *messages.Course, now time.Time) { c.Policies = map[int]messages.Pause{0: {Since: now}} })
+		time.Sleep(time.Minute)
+		if n := l.surveys.Load(); n != 1 {
+			t.Errorf("%d surveys", n)
+		}
+		if d := w.device("d0"); d.State != messages.StateResting || d.Done != surveyMost || d.Jobs != d.Done {
+			t.Errorf("%s, %d of %d", d.State, d.Done, d.Jobs)
 		}
 	})
 }

@@ -293,7 +293,10 @@ func (w *world) List(ctx context.Context, device string, policy int, each func(m
 	if w.stream != nil {
 		return w.stream(ctx, device, each)
 	}
-	l, err := w.list(ctx, device, policy)
+	w.mu.Lock()
+	list := w.list
+	w.mu.Unlock()
+	l, err := list(ctx, device, policy)
 	if err == nil {
 		each(l)
 	}

@@ -60,7 +60,9 @@ func New(s Settings) (*Engine, error) {
 		e.crew.Close()
 		return nil, err
 	}
-	parts.opts.Course = e.keptCourse(s.Config, parts.opts.Limits())
+	if !s.Once { // script mode is one pass as the configuration says
+		parts.opts.Course = e.keptCourse(s.Config, parts.opts.Limits())
+	}
 	e.parts = parts
 	e.closers = append(parts.closers, e.crew.Close)
 	return e, nil

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 
 	"github.com/spf13/cobra"
 
@@ -157,8 +158,10 @@ func printJSON(out io.Writer, value any) error {
 func harmless(text string) string {
 	var b strings.Builder
 	for _, r := range text {
-		if r == 0x7f || r >= 0x80 && r < 0xa0 || unicode.In(r, unicode.Cf) && r <= 0xffff {
-			fmt.Fprintf(&b, "\\u%04x", r)
+		if r == 0x7f || r >= 0x80 && r < 0xa0 || unicode.In(r, unicode.Cf) {
+			for _, unit := range utf16.AppendRune(nil, r) {
+				fmt.Fprintf(&b, "\\u%04x", unit)
+			}
 			continue
 		}
 		b.WriteRune(r)
