@@ -8,10 +8,12 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"understudy/internal/store"
 )
 
 // partitionLock is the file that a revert job and a receiver of SSYNC lock.
-const partitionLock = ".lock-replication"
+const partitionLock = ".lock-" + store.ReplicationLock
 
 // heldBy tells which process holds a flock(2) on a file. It asks the kernel's list and
 // takes no lock: even for a moment that would keep a job away.
