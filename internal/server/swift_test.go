@@ -25,12 +25,13 @@ import (
 
 var policies = []messages.Policy{{Index: 0, Name: "gold"}, {Index: 1, Name: "silver"}}
 
-// tree makes a devices directory with a few objects. Two trees made at the same
-// time are the same.
+// began is the time that all trees are made by.
+var began = time.Now().Unix()
+
+// tree makes a devices directory with a few objects. Any two are the same.
 func tree(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
-	now := time.Now().Unix()
 	for _, dir := range []string{"sda1/objects/9", "sdb1"} {
 		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
 			t.Fatal(err)
@@ -39,9 +40,9 @@ func tree(t *testing.T) string {
 	for i, policy := range []string{"objects", "objects-1"} {
 		for _, suffix := range []string{"abc", "def", "012"} {
 			for n := range 2 {
-				put(t, root, policy, 7+i, suffix, n, fmt.Sprintf("%010d.00000.data", now-10000-int64(n)))
+				put(t, root, policy, 7+i, suffix, n, fmt.Sprintf("%010d.00000.data", began-10000-int64(n)))
 			}
-			put(t, root, policy, 7+i, suffix, 3, fmt.Sprintf("%010d.00000.ts", now-5000))
+			put(t, root, policy, 7+i, suffix, 3, fmt.Sprintf("%010d.00000.ts", began-5000))
 		}
 	}
 	return root
@@ -164,7 +165,7 @@ func TestAnswersAreSwifts(t *testing.T) {
 	query := request("REPLICATE /sda1/7")
 	before := both(query).body
 	for _, root := range []string{theirRoot, ourRoot} {
-		put(t, root, "objects", 7, "abc", 1, fmt.Sprintf("%010d.00000.data", time.Now().Unix()-100))
+		put(t, root, "objects", 7, "abc", 1, fmt.Sprintf("%010d.00000.data", began-100))
 	}
 	if again := both(query).body; again != before {
 		t.Error("an object that nobody told of changed the hashes")

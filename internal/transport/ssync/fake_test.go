@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/md5"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -236,6 +237,24 @@ type watched struct {
 	net.Conn
 	once sync.Once
 	gone chan struct{}
+}
+
+// SetReadDeadline is a TCP connection's: that the other side has gone is told by the next
+// read. A net.Pipe refuses the deadline then.
+func (w *watched) SetReadDeadline(at time.Time) error {
+	return unlessGone(w.Conn.SetReadDeadline(at))
+}
+
+// SetWriteDeadline is one, too.
+func (w *watched) SetWriteDeadline(at time.Time) error {
+	return unlessGone(w.Conn.SetWriteDeadline(at))
+}
+
+func unlessGone(err error) error {
+	if errors.Is(err, io.ErrClosedPipe) {
+		return nil
+	}
+	return err
 }
 
 func (w *watched) Close() error {
