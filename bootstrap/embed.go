@@ -76,3 +76,10 @@ func (e *Engine) stands() {
 		e.ready.Do(e.settings.Ready)
 	}
 }
+
+// PID is that of the supervisor at the moment, nil when there is none.
+func (e *Engine) PID() *actor.PID {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.root
+}
