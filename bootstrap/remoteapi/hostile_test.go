@@ -66,8 +66,8 @@ func letter(to *actor.PID, m proto.Message, change ...func(*remote.MessageBatch)
 
 func TestHostileMessages(t *testing.T) {
 	ca := newAuthority(t)
-	s := serve(t, Config{Address: "127.0.0.1", TLS: ca.config("node", "127.0.0.1")})
-	creds := credentials.NewTLS(ca.config("mallory", "127.0.0.1"))
+	s := serve(t, Config{Address: "127.0.0.1", TLS: ca.Config("node", "127.0.0.1")})
+	creds := credentials.NewTLS(ca.Config("mallory", "127.0.0.1"))
 	facade, supervisor := actor.NewPID(s.Address(), FacadeName), actor.NewPID(s.Address(), s.pid.Id)
 	victim := make(chan any, 100)
 	other := s.system.Root.Spawn(actor.PropsFromFunc(func(c actor.Context) {
@@ -153,8 +153,8 @@ func TestHostileMessages(t *testing.T) {
 func TestHostileCalls(t *testing.T) {
 	starts(t)
 	ca := newAuthority(t)
-	s := serve(t, Config{Address: "127.0.0.1", TLS: ca.config("node", "127.0.0.1")})
-	c, _, err := raw(t, s.Address(), credentials.NewTLS(ca.config("mallory", "127.0.0.1")))
+	s := serve(t, Config{Address: "127.0.0.1", TLS: ca.Config("node", "127.0.0.1")})
+	c, _, err := raw(t, s.Address(), credentials.NewTLS(ca.Config("mallory", "127.0.0.1")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,12 +170,12 @@ func TestHostileCalls(t *testing.T) {
 func TestStrangers(t *testing.T) {
 	starts(t)
 	ca, other := newAuthority(t), newAuthority(t)
-	s := serve(t, Config{Address: "127.0.0.1", TLS: ca.config("node", "127.0.0.1")})
-	foreign := other.config("mallory", "127.0.0.1")
-	foreign.RootCAs = ca.pool
+	s := serve(t, Config{Address: "127.0.0.1", TLS: ca.Config("node", "127.0.0.1")})
+	foreign := other.Config("mallory", "127.0.0.1")
+	foreign.RootCAs = ca.Pool
 	for name, creds := range map[string]credentials.TransportCredentials{
 		"no TLS":              insecure.NewCredentials(),
-		"no certificate":      credentials.NewTLS(&tls.Config{RootCAs: ca.pool}),
+		"no certificate":      credentials.NewTLS(&tls.Config{RootCAs: ca.Pool}),
 		"another authority's": credentials.NewTLS(foreign),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -233,7 +233,7 @@ func (i impostor) Receive(stream remote.Remoting_ReceiveServer) error {
 func TestHostileServer(t *testing.T) {
 	starts(t)
 	ca := newAuthority(t)
-	c := client(t, Config{Address: "127.0.0.1", TLS: ca.config("operator", "127.0.0.1")})
+	c := client(t, Config{Address: "127.0.0.1", TLS: ca.Config("operator", "127.0.0.1")})
 	for _, says := range [][]*remote.RemoteMessage{
 		{letter(actor.NewPID(c.node.Address(), "EndpointSupervisor"), &actor.Stop{})},
 		{{MessageType: &remote.RemoteMessage_ConnectResponse{ConnectResponse: &remote.ConnectResponse{}}}, letter(actor.NewPID(c.node.Address(), "activator"), &actor.PoisonPill{})},
@@ -243,7 +243,7 @@ func TestHostileServer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		mallory := grpc.NewServer(grpc.Creds(credentials.NewTLS(ca.config("mallory", "127.0.0.1"))))
+		mallory := grpc.NewServer(grpc.Creds(credentials.NewTLS(ca.Config("mallory", "127.0.0.1"))))
 		remote.RegisterRemotingServer(mallory, impostor{says: says})
 		go func() { _ = mallory.Serve(l) }() // ends with Stop
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
@@ -253,6 +253,6 @@ func TestHostileServer(t *testing.T) {
 		cancel()
 		mallory.Stop()
 	}
-	s := serve(t, Config{Address: "127.0.0.1", TLS: ca.config("node", "127.0.0.1")})
+	s := serve(t, Config{Address: "127.0.0.1", TLS: ca.Config("node", "127.0.0.1")})
 	c.mustAsk(t, s, &controlpb.Request{Command: &controlpb.Request_GetStatus{}})
 }

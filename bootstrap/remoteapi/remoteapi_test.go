@@ -18,8 +18,8 @@ import (
 // pair is a node and a client that has a certificate.
 func pair(t *testing.T) (*served, *Client) {
 	ca := newAuthority(t)
-	s := serve(t, Config{Address: "127.0.0.1", TLS: ca.config("node", "127.0.0.1")})
-	return s, client(t, Config{Address: "127.0.0.1", TLS: ca.config("operator", "127.0.0.1")})
+	s := serve(t, Config{Address: "127.0.0.1", TLS: ca.Config("node", "127.0.0.1")})
+	return s, client(t, Config{Address: "127.0.0.1", TLS: ca.Config("operator", "127.0.0.1")})
 }
 
 func (c *Client) mustAsk(t *testing.T, s *served, m *controlpb.Request) *controlpb.Reply {
@@ -215,7 +215,7 @@ func TestEvents(t *testing.T) {
 func TestConfigRefused(t *testing.T) {
 	starts(t)
 	ca := newAuthority(t)
-	good := ca.config("node", "127.0.0.1")
+	good := ca.Config("node", "127.0.0.1")
 	without := func(change func(*Config)) Config {
 		c := Config{Address: "127.0.0.1", TLS: good.Clone()}
 		change(&c)
