@@ -17,6 +17,8 @@ import (
 
 // Config says how a program is reached. Start checks it.
 type Config struct {
+	Node string // the name of this node in its cluster; empty when it is in none
+
 	// Address is the IP address to listen on: a private one, of this machine.
 	Address string
 	Port    int // 0: any that is free

@@ -29,6 +29,7 @@ const (
 
 // facade is what other processes reach of an engine. It owns the subscriptions.
 type facade struct {
+	node   string
 	engine Engine
 	log    zerolog.Logger
 	ctx    context.Context
@@ -38,15 +39,15 @@ type facade struct {
 	lists  subscriptions
 }
 
-// answered tells the facade that a question has come back.
+// questionOver tells the facade that a question has come back.
 type questionOver struct{}
 
 func (*questionOver) IgnoreDeadLetterLogging() {}
 
-func facadeProps(e Engine, log zerolog.Logger) *actor.Props {
+func facadeProps(e Engine, node string, log zerolog.Logger) *actor.Props {
 	return actor.PropsFromProducer(func() actor.Actor {
 		ctx, cancel := context.WithCancel(context.Background())
-		return &facade{engine: e, log: log, ctx: ctx, cancel: cancel, lists: newSubscriptions()}
+		return &facade{node: node, engine: e, log: log, ctx: ctx, cancel: cancel, lists: newSubscriptions()}
 	})
 }
 
@@ -93,6 +94,10 @@ func (f *facade) asked(c actor.Context, m *controlpb.Request) {
 			break
 		}
 		c.Send(to, f.lists.add(c, to, q.Subscribe))
+		return
+	case *controlpb.Request_GetIdentity:
+		who := &controlpb.Identity{Node: text(f.node), Incarnation: c.ActorSystem().ID}
+		c.Send(to, &controlpb.Reply{Version: controlpb.Version, Answer: &controlpb.Reply_Identity{Identity: who}})
 		return
 	case *controlpb.Request_Unsubscribe:
 		f.lists.remove(to)

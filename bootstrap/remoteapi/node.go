@@ -28,6 +28,7 @@ var (
 
 // Node is an actor system that others reach.
 type Node struct {
+	name   string
 	system *actor.ActorSystem
 	remote *remote.Remote
 	gate   *gate
@@ -41,20 +42,30 @@ type Node struct {
 // library tells the system its address without a lock. The system has one Node in its
 // life. Nothing is reachable before Serve but answers to questions of this system's own.
 func Start(system *actor.ActorSystem, c Config) (n *Node, err error) {
-	ip, err := c.check()
+	n, remoting, err := Prepare(system, c)
 	if err != nil {
 		return nil, err
 	}
-	g := newGate(system, c.Log)
-	g.admit(futures, typeReply)
-	n = &Node{system: system, gate: g, remote: remote.NewRemote(system, c.remoting(ip, g))}
 	defer func() {
 		if r := recover(); r != nil { // the library panics when the port is taken
-			n, err = nil, fmt.Errorf("listen for peers on %s, port %d: %v", ip, c.Port, r)
+			n, err = nil, fmt.Errorf("listen for peers on %s, port %d: %v", c.Address, c.Port, r)
 		}
 	}()
+	n.remote = remote.NewRemote(system, remoting)
 	n.remote.Start()
 	return n, nil
+}
+
+// Prepare is Start for a host that hands the library's configuration on to what starts the
+// remoting itself: a cluster. The Node is as good as started when that has.
+func Prepare(system *actor.ActorSystem, c Config) (*Node, *remote.Config, error) {
+	ip, err := c.check()
+	if err != nil {
+		return nil, nil, err
+	}
+	g := newGate(system, c.Log)
+	g.admit(futures, typeReply)
+	return &Node{name: c.Node, system: system, gate: g}, c.remoting(ip, g), nil
 }
 
 // Address is where others find the system: host and port.
@@ -71,7 +82,7 @@ func (n *Node) Serve(e Engine, name string) (*actor.PID, error) {
 	if n.stopped {
 		return nil, errors.New("serve peers: the node has been stopped")
 	}
-	pid, err := n.system.Root.SpawnNamed(facadeProps(e, n.gate.log), name)
+	pid, err := n.system.Root.SpawnNamed(facadeProps(e, n.name, n.gate.log), name)
 	if err != nil {
 		return nil, fmt.Errorf("serve peers as %q: %w", name, err)
 	}
@@ -104,6 +115,9 @@ func (n *Node) Stop() error {
 		errs = append(errs, actors.StopWithin(n.system, pid, stopLimit))
 	}
 	// Not gracefully: the library's own way races with its connections and may take ten seconds.
+	if n.remote == nil {
+		n.remote = remote.GetRemote(n.system)
+	}
 	n.remote.Shutdown(false)
 	for _, name := range []string{"EndpointSupervisor", "activator"} {
 		errs = append(errs, actors.StopWithin(n.system, actor.NewPID(n.system.Address(), name), stopLimit))

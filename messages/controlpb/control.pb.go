@@ -155,6 +155,7 @@ type Request struct {
 	//	*Request_Retry
 	//	*Request_Subscribe
 	//	*Request_Unsubscribe
+	//	*Request_GetIdentity
 	Command       isRequest_Command `protobuf_oneof:"command"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -294,6 +295,15 @@ func (x *Request) GetUnsubscribe() *Unsubscribe {
 	return nil
 }
 
+func (x *Request) GetGetIdentity() *GetIdentity {
+	if x != nil {
+		if x, ok := x.Command.(*Request_GetIdentity); ok {
+			return x.GetIdentity
+		}
+	}
+	return nil
+}
+
 type isRequest_Command interface {
 	isRequest_Command()
 }
@@ -338,6 +348,10 @@ type Request_Unsubscribe struct {
 	Unsubscribe *Unsubscribe `protobuf:"bytes,11,opt,name=unsubscribe,proto3,oneof"`
 }
 
+type Request_GetIdentity struct {
+	GetIdentity *GetIdentity `protobuf:"bytes,12,opt,name=get_identity,json=getIdentity,proto3,oneof"`
+}
+
 func (*Request_GetStatus) isRequest_Command() {}
 
 func (*Request_RunPass) isRequest_Command() {}
@@ -358,6 +372,8 @@ func (*Request_Subscribe) isRequest_Command() {}
 
 func (*Request_Unsubscribe) isRequest_Command() {}
 
+func (*Request_GetIdentity) isRequest_Command() {}
+
 type Reply struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The newest version that the facade knows.
@@ -368,6 +384,7 @@ type Reply struct {
 	//	*Reply_Status
 	//	*Reply_Done
 	//	*Reply_Subscribed
+	//	*Reply_Identity
 	Answer        isReply_Answer `protobuf_oneof:"answer"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -453,6 +470,15 @@ func (x *Reply) GetSubscribed() *Subscribed {
 	return nil
 }
 
+func (x *Reply) GetIdentity() *Identity {
+	if x != nil {
+		if x, ok := x.Answer.(*Reply_Identity); ok {
+			return x.Identity
+		}
+	}
+	return nil
+}
+
 type isReply_Answer interface {
 	isReply_Answer()
 }
@@ -473,6 +499,10 @@ type Reply_Subscribed struct {
 	Subscribed *Subscribed `protobuf:"bytes,5,opt,name=subscribed,proto3,oneof"`
 }
 
+type Reply_Identity struct {
+	Identity *Identity `protobuf:"bytes,6,opt,name=identity,proto3,oneof"` // to GetIdentity
+}
+
 func (*Reply_Error) isReply_Answer() {}
 
 func (*Reply_Status) isReply_Answer() {}
@@ -480,6 +510,8 @@ func (*Reply_Status) isReply_Answer() {}
 func (*Reply_Done) isReply_Answer() {}
 
 func (*Reply_Subscribed) isReply_Answer() {}
+
+func (*Reply_Identity) isReply_Answer() {}
 
 type Error struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -533,6 +565,95 @@ func (x *Error) GetMessage() string {
 	return ""
 }
 
+// Who answers here; no engine is asked.
+type GetIdentity struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetIdentity) Reset() {
+	*x = GetIdentity{}
+	mi := &file_control_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetIdentity) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetIdentity) ProtoMessage() {}
+
+func (x *GetIdentity) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetIdentity.ProtoReflect.Descriptor instead.
+func (*GetIdentity) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{3}
+}
+
+type Identity struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`               // the name of the node in its cluster; may be empty
+	Incarnation   string                 `protobuf:"bytes,2,opt,name=incarnation,proto3" json:"incarnation,omitempty"` // another one after each start of the process
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Identity) Reset() {
+	*x = Identity{}
+	mi := &file_control_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Identity) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Identity) ProtoMessage() {}
+
+func (x *Identity) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Identity.ProtoReflect.Descriptor instead.
+func (*Identity) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Identity) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *Identity) GetIncarnation() string {
+	if x != nil {
+		return x.Incarnation
+	}
+	return ""
+}
+
 type GetStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whether report_json is wanted.
@@ -543,7 +664,7 @@ type GetStatus struct {
 
 func (x *GetStatus) Reset() {
 	*x = GetStatus{}
-	mi := &file_control_proto_msgTypes[3]
+	mi := &file_control_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -555,7 +676,7 @@ func (x *GetStatus) String() string {
 func (*GetStatus) ProtoMessage() {}
 
 func (x *GetStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[3]
+	mi := &file_control_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -568,7 +689,7 @@ func (x *GetStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatus.ProtoReflect.Descriptor instead.
 func (*GetStatus) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{3}
+	return file_control_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *GetStatus) GetFull() bool {
@@ -588,7 +709,7 @@ type RunPass struct {
 
 func (x *RunPass) Reset() {
 	*x = RunPass{}
-	mi := &file_control_proto_msgTypes[4]
+	mi := &file_control_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -600,7 +721,7 @@ func (x *RunPass) String() string {
 func (*RunPass) ProtoMessage() {}
 
 func (x *RunPass) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[4]
+	mi := &file_control_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -613,7 +734,7 @@ func (x *RunPass) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunPass.ProtoReflect.Descriptor instead.
 func (*RunPass) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{4}
+	return file_control_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *RunPass) GetDevice() string {
@@ -634,7 +755,7 @@ type Pause struct {
 
 func (x *Pause) Reset() {
 	*x = Pause{}
-	mi := &file_control_proto_msgTypes[5]
+	mi := &file_control_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -646,7 +767,7 @@ func (x *Pause) String() string {
 func (*Pause) ProtoMessage() {}
 
 func (x *Pause) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[5]
+	mi := &file_control_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -659,7 +780,7 @@ func (x *Pause) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pause.ProtoReflect.Descriptor instead.
 func (*Pause) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{5}
+	return file_control_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Pause) GetScope() Scope {
@@ -693,7 +814,7 @@ type Resume struct {
 
 func (x *Resume) Reset() {
 	*x = Resume{}
-	mi := &file_control_proto_msgTypes[6]
+	mi := &file_control_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -705,7 +826,7 @@ func (x *Resume) String() string {
 func (*Resume) ProtoMessage() {}
 
 func (x *Resume) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[6]
+	mi := &file_control_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -718,7 +839,7 @@ func (x *Resume) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resume.ProtoReflect.Descriptor instead.
 func (*Resume) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{6}
+	return file_control_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Resume) GetScope() Scope {
@@ -752,7 +873,7 @@ type SetLimits struct {
 
 func (x *SetLimits) Reset() {
 	*x = SetLimits{}
-	mi := &file_control_proto_msgTypes[7]
+	mi := &file_control_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -764,7 +885,7 @@ func (x *SetLimits) String() string {
 func (*SetLimits) ProtoMessage() {}
 
 func (x *SetLimits) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[7]
+	mi := &file_control_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -777,7 +898,7 @@ func (x *SetLimits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetLimits.ProtoReflect.Descriptor instead.
 func (*SetLimits) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{7}
+	return file_control_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *SetLimits) GetJobs() int64 {
@@ -847,7 +968,7 @@ type SetProfile struct {
 
 func (x *SetProfile) Reset() {
 	*x = SetProfile{}
-	mi := &file_control_proto_msgTypes[8]
+	mi := &file_control_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -859,7 +980,7 @@ func (x *SetProfile) String() string {
 func (*SetProfile) ProtoMessage() {}
 
 func (x *SetProfile) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[8]
+	mi := &file_control_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -872,7 +993,7 @@ func (x *SetProfile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetProfile.ProtoReflect.Descriptor instead.
 func (*SetProfile) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{8}
+	return file_control_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *SetProfile) GetProfile() string {
@@ -907,7 +1028,7 @@ type Front struct {
 
 func (x *Front) Reset() {
 	*x = Front{}
-	mi := &file_control_proto_msgTypes[9]
+	mi := &file_control_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -919,7 +1040,7 @@ func (x *Front) String() string {
 func (*Front) ProtoMessage() {}
 
 func (x *Front) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[9]
+	mi := &file_control_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -932,7 +1053,7 @@ func (x *Front) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Front.ProtoReflect.Descriptor instead.
 func (*Front) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{9}
+	return file_control_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Front) GetDevice() string {
@@ -965,7 +1086,7 @@ type Retry struct {
 
 func (x *Retry) Reset() {
 	*x = Retry{}
-	mi := &file_control_proto_msgTypes[10]
+	mi := &file_control_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -977,7 +1098,7 @@ func (x *Retry) String() string {
 func (*Retry) ProtoMessage() {}
 
 func (x *Retry) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[10]
+	mi := &file_control_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -990,7 +1111,7 @@ func (x *Retry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retry.ProtoReflect.Descriptor instead.
 func (*Retry) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{10}
+	return file_control_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Retry) GetDevice() string {
@@ -1011,7 +1132,7 @@ type Subscribe struct {
 
 func (x *Subscribe) Reset() {
 	*x = Subscribe{}
-	mi := &file_control_proto_msgTypes[11]
+	mi := &file_control_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1023,7 +1144,7 @@ func (x *Subscribe) String() string {
 func (*Subscribe) ProtoMessage() {}
 
 func (x *Subscribe) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[11]
+	mi := &file_control_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1036,7 +1157,7 @@ func (x *Subscribe) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subscribe.ProtoReflect.Descriptor instead.
 func (*Subscribe) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{11}
+	return file_control_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Subscribe) GetLease() *durationpb.Duration {
@@ -1054,7 +1175,7 @@ type Unsubscribe struct {
 
 func (x *Unsubscribe) Reset() {
 	*x = Unsubscribe{}
-	mi := &file_control_proto_msgTypes[12]
+	mi := &file_control_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1066,7 +1187,7 @@ func (x *Unsubscribe) String() string {
 func (*Unsubscribe) ProtoMessage() {}
 
 func (x *Unsubscribe) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[12]
+	mi := &file_control_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1079,7 +1200,7 @@ func (x *Unsubscribe) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unsubscribe.ProtoReflect.Descriptor instead.
 func (*Unsubscribe) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{12}
+	return file_control_proto_rawDescGZIP(), []int{14}
 }
 
 type Subscribed struct {
@@ -1091,7 +1212,7 @@ type Subscribed struct {
 
 func (x *Subscribed) Reset() {
 	*x = Subscribed{}
-	mi := &file_control_proto_msgTypes[13]
+	mi := &file_control_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1103,7 +1224,7 @@ func (x *Subscribed) String() string {
 func (*Subscribed) ProtoMessage() {}
 
 func (x *Subscribed) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[13]
+	mi := &file_control_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1116,7 +1237,7 @@ func (x *Subscribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subscribed.ProtoReflect.Descriptor instead.
 func (*Subscribed) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{13}
+	return file_control_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Subscribed) GetUntil() *timestamppb.Timestamp {
@@ -1137,7 +1258,7 @@ type Done struct {
 
 func (x *Done) Reset() {
 	*x = Done{}
-	mi := &file_control_proto_msgTypes[14]
+	mi := &file_control_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1149,7 +1270,7 @@ func (x *Done) String() string {
 func (*Done) ProtoMessage() {}
 
 func (x *Done) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[14]
+	mi := &file_control_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1162,7 +1283,7 @@ func (x *Done) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Done.ProtoReflect.Descriptor instead.
 func (*Done) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{14}
+	return file_control_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Done) GetMessage() string {
@@ -1209,7 +1330,7 @@ type Status struct {
 
 func (x *Status) Reset() {
 	*x = Status{}
-	mi := &file_control_proto_msgTypes[15]
+	mi := &file_control_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1221,7 +1342,7 @@ func (x *Status) String() string {
 func (*Status) ProtoMessage() {}
 
 func (x *Status) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[15]
+	mi := &file_control_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1234,7 +1355,7 @@ func (x *Status) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Status.ProtoReflect.Descriptor instead.
 func (*Status) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{15}
+	return file_control_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Status) GetAt() *timestamppb.Timestamp {
@@ -1353,7 +1474,7 @@ type Device struct {
 
 func (x *Device) Reset() {
 	*x = Device{}
-	mi := &file_control_proto_msgTypes[16]
+	mi := &file_control_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1365,7 +1486,7 @@ func (x *Device) String() string {
 func (*Device) ProtoMessage() {}
 
 func (x *Device) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[16]
+	mi := &file_control_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1378,7 +1499,7 @@ func (x *Device) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Device.ProtoReflect.Descriptor instead.
 func (*Device) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{16}
+	return file_control_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Device) GetName() string {
@@ -1466,7 +1587,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_control_proto_msgTypes[17]
+	mi := &file_control_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1478,7 +1599,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[17]
+	mi := &file_control_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1491,7 +1612,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{17}
+	return file_control_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Event) GetVersion() uint32 {
@@ -1540,7 +1661,7 @@ var File_control_proto protoreflect.FileDescriptor
 
 const file_control_proto_rawDesc = "" +
 	"\n" +
-	"\rcontrol.proto\x12\x15understudy.control.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9c\x05\n" +
+	"\rcontrol.proto\x12\x15understudy.control.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe5\x05\n" +
 	"\aRequest\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12A\n" +
 	"\n" +
@@ -1556,8 +1677,9 @@ const file_control_proto_rawDesc = "" +
 	"\x05retry\x18\t \x01(\v2\x1c.understudy.control.v1.RetryH\x00R\x05retry\x12@\n" +
 	"\tsubscribe\x18\n" +
 	" \x01(\v2 .understudy.control.v1.SubscribeH\x00R\tsubscribe\x12F\n" +
-	"\vunsubscribe\x18\v \x01(\v2\".understudy.control.v1.UnsubscribeH\x00R\vunsubscribeB\t\n" +
-	"\acommand\"\x92\x02\n" +
+	"\vunsubscribe\x18\v \x01(\v2\".understudy.control.v1.UnsubscribeH\x00R\vunsubscribe\x12G\n" +
+	"\fget_identity\x18\f \x01(\v2\".understudy.control.v1.GetIdentityH\x00R\vgetIdentityB\t\n" +
+	"\acommand\"\xd1\x02\n" +
 	"\x05Reply\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x124\n" +
 	"\x05error\x18\x02 \x01(\v2\x1c.understudy.control.v1.ErrorH\x00R\x05error\x127\n" +
@@ -1565,7 +1687,8 @@ const file_control_proto_rawDesc = "" +
 	"\x04done\x18\x04 \x01(\v2\x1b.understudy.control.v1.DoneH\x00R\x04done\x12C\n" +
 	"\n" +
 	"subscribed\x18\x05 \x01(\v2!.understudy.control.v1.SubscribedH\x00R\n" +
-	"subscribedB\b\n" +
+	"subscribed\x12=\n" +
+	"\bidentity\x18\x06 \x01(\v2\x1f.understudy.control.v1.IdentityH\x00R\bidentityB\b\n" +
 	"\x06answer\"\xc1\x01\n" +
 	"\x05Error\x125\n" +
 	"\x04code\x18\x01 \x01(\x0e2!.understudy.control.v1.Error.CodeR\x04code\x12\x18\n" +
@@ -1576,7 +1699,11 @@ const file_control_proto_rawDesc = "" +
 	"\aREFUSED\x10\x02\x12\x10\n" +
 	"\fUNKNOWN_NAME\x10\x03\x12\x0f\n" +
 	"\vUNAVAILABLE\x10\x04\x12\f\n" +
-	"\bTOO_MANY\x10\x05\"\x1f\n" +
+	"\bTOO_MANY\x10\x05\"\r\n" +
+	"\vGetIdentity\"@\n" +
+	"\bIdentity\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\x12 \n" +
+	"\vincarnation\x18\x02 \x01(\tR\vincarnation\"\x1f\n" +
 	"\tGetStatus\x12\x12\n" +
 	"\x04full\x18\x01 \x01(\bR\x04full\"!\n" +
 	"\aRunPass\x12\x16\n" +
@@ -1686,61 +1813,65 @@ func file_control_proto_rawDescGZIP() []byte {
 }
 
 var file_control_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_control_proto_goTypes = []any{
 	(Scope)(0),                    // 0: understudy.control.v1.Scope
 	(Error_Code)(0),               // 1: understudy.control.v1.Error.Code
 	(*Request)(nil),               // 2: understudy.control.v1.Request
 	(*Reply)(nil),                 // 3: understudy.control.v1.Reply
 	(*Error)(nil),                 // 4: understudy.control.v1.Error
-	(*GetStatus)(nil),             // 5: understudy.control.v1.GetStatus
-	(*RunPass)(nil),               // 6: understudy.control.v1.RunPass
-	(*Pause)(nil),                 // 7: understudy.control.v1.Pause
-	(*Resume)(nil),                // 8: understudy.control.v1.Resume
-	(*SetLimits)(nil),             // 9: understudy.control.v1.SetLimits
-	(*SetProfile)(nil),            // 10: understudy.control.v1.SetProfile
-	(*Front)(nil),                 // 11: understudy.control.v1.Front
-	(*Retry)(nil),                 // 12: understudy.control.v1.Retry
-	(*Subscribe)(nil),             // 13: understudy.control.v1.Subscribe
-	(*Unsubscribe)(nil),           // 14: understudy.control.v1.Unsubscribe
-	(*Subscribed)(nil),            // 15: understudy.control.v1.Subscribed
-	(*Done)(nil),                  // 16: understudy.control.v1.Done
-	(*Status)(nil),                // 17: understudy.control.v1.Status
-	(*Device)(nil),                // 18: understudy.control.v1.Device
-	(*Event)(nil),                 // 19: understudy.control.v1.Event
-	(*durationpb.Duration)(nil),   // 20: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
+	(*GetIdentity)(nil),           // 5: understudy.control.v1.GetIdentity
+	(*Identity)(nil),              // 6: understudy.control.v1.Identity
+	(*GetStatus)(nil),             // 7: understudy.control.v1.GetStatus
+	(*RunPass)(nil),               // 8: understudy.control.v1.RunPass
+	(*Pause)(nil),                 // 9: understudy.control.v1.Pause
+	(*Resume)(nil),                // 10: understudy.control.v1.Resume
+	(*SetLimits)(nil),             // 11: understudy.control.v1.SetLimits
+	(*SetProfile)(nil),            // 12: understudy.control.v1.SetProfile
+	(*Front)(nil),                 // 13: understudy.control.v1.Front
+	(*Retry)(nil),                 // 14: understudy.control.v1.Retry
+	(*Subscribe)(nil),             // 15: understudy.control.v1.Subscribe
+	(*Unsubscribe)(nil),           // 16: understudy.control.v1.Unsubscribe
+	(*Subscribed)(nil),            // 17: understudy.control.v1.Subscribed
+	(*Done)(nil),                  // 18: understudy.control.v1.Done
+	(*Status)(nil),                // 19: understudy.control.v1.Status
+	(*Device)(nil),                // 20: understudy.control.v1.Device
+	(*Event)(nil),                 // 21: understudy.control.v1.Event
+	(*durationpb.Duration)(nil),   // 22: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 23: google.protobuf.Timestamp
 }
 var file_control_proto_depIdxs = []int32{
-	5,  // 0: understudy.control.v1.Request.get_status:type_name -> understudy.control.v1.GetStatus
-	6,  // 1: understudy.control.v1.Request.run_pass:type_name -> understudy.control.v1.RunPass
-	7,  // 2: understudy.control.v1.Request.pause:type_name -> understudy.control.v1.Pause
-	8,  // 3: understudy.control.v1.Request.resume:type_name -> understudy.control.v1.Resume
-	9,  // 4: understudy.control.v1.Request.set_limits:type_name -> understudy.control.v1.SetLimits
-	10, // 5: understudy.control.v1.Request.set_profile:type_name -> understudy.control.v1.SetProfile
-	11, // 6: understudy.control.v1.Request.front:type_name -> understudy.control.v1.Front
-	12, // 7: understudy.control.v1.Request.retry:type_name -> understudy.control.v1.Retry
-	13, // 8: understudy.control.v1.Request.subscribe:type_name -> understudy.control.v1.Subscribe
-	14, // 9: understudy.control.v1.Request.unsubscribe:type_name -> understudy.control.v1.Unsubscribe
-	4,  // 10: understudy.control.v1.Reply.error:type_name -> understudy.control.v1.Error
-	17, // 11: understudy.control.v1.Reply.status:type_name -> understudy.control.v1.Status
-	16, // 12: understudy.control.v1.Reply.done:type_name -> understudy.control.v1.Done
-	15, // 13: understudy.control.v1.Reply.subscribed:type_name -> understudy.control.v1.Subscribed
-	1,  // 14: understudy.control.v1.Error.code:type_name -> understudy.control.v1.Error.Code
-	0,  // 15: understudy.control.v1.Pause.scope:type_name -> understudy.control.v1.Scope
-	20, // 16: understudy.control.v1.Pause.for:type_name -> google.protobuf.Duration
-	0,  // 17: understudy.control.v1.Resume.scope:type_name -> understudy.control.v1.Scope
-	20, // 18: understudy.control.v1.SetProfile.for:type_name -> google.protobuf.Duration
-	20, // 19: understudy.control.v1.Subscribe.lease:type_name -> google.protobuf.Duration
-	21, // 20: understudy.control.v1.Subscribed.until:type_name -> google.protobuf.Timestamp
-	21, // 21: understudy.control.v1.Status.at:type_name -> google.protobuf.Timestamp
-	18, // 22: understudy.control.v1.Status.devices:type_name -> understudy.control.v1.Device
-	21, // 23: understudy.control.v1.Event.at:type_name -> google.protobuf.Timestamp
-	24, // [24:24] is the sub-list for method output_type
-	24, // [24:24] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	7,  // 0: understudy.control.v1.Request.get_status:type_name -> understudy.control.v1.GetStatus
+	8,  // 1: understudy.control.v1.Request.run_pass:type_name -> understudy.control.v1.RunPass
+	9,  // 2: understudy.control.v1.Request.pause:type_name -> understudy.control.v1.Pause
+	10, // 3: understudy.control.v1.Request.resume:type_name -> understudy.control.v1.Resume
+	11, // 4: understudy.control.v1.Request.set_limits:type_name -> understudy.control.v1.SetLimits
+	12, // 5: understudy.control.v1.Request.set_profile:type_name -> understudy.control.v1.SetProfile
+	13, // 6: understudy.control.v1.Request.front:type_name -> understudy.control.v1.Front
+	14, // 7: understudy.control.v1.Request.retry:type_name -> understudy.control.v1.Retry
+	15, // 8: understudy.control.v1.Request.subscribe:type_name -> understudy.control.v1.Subscribe
+	16, // 9: understudy.control.v1.Request.unsubscribe:type_name -> understudy.control.v1.Unsubscribe
+	5,  // 10: understudy.control.v1.Request.get_identity:type_name -> understudy.control.v1.GetIdentity
+	4,  // 11: understudy.control.v1.Reply.error:type_name -> understudy.control.v1.Error
+	19, // 12: understudy.control.v1.Reply.status:type_name -> understudy.control.v1.Status
+	18, // 13: understudy.control.v1.Reply.done:type_name -> understudy.control.v1.Done
+	17, // 14: understudy.control.v1.Reply.subscribed:type_name -> understudy.control.v1.Subscribed
+	6,  // 15: understudy.control.v1.Reply.identity:type_name -> understudy.control.v1.Identity
+	1,  // 16: understudy.control.v1.Error.code:type_name -> understudy.control.v1.Error.Code
+	0,  // 17: understudy.control.v1.Pause.scope:type_name -> understudy.control.v1.Scope
+	22, // 18: understudy.control.v1.Pause.for:type_name -> google.protobuf.Duration
+	0,  // 19: understudy.control.v1.Resume.scope:type_name -> understudy.control.v1.Scope
+	22, // 20: understudy.control.v1.SetProfile.for:type_name -> google.protobuf.Duration
+	22, // 21: understudy.control.v1.Subscribe.lease:type_name -> google.protobuf.Duration
+	23, // 22: understudy.control.v1.Subscribed.until:type_name -> google.protobuf.Timestamp
+	23, // 23: understudy.control.v1.Status.at:type_name -> google.protobuf.Timestamp
+	20, // 24: understudy.control.v1.Status.devices:type_name -> understudy.control.v1.Device
+	23, // 25: understudy.control.v1.Event.at:type_name -> google.protobuf.Timestamp
+	26, // [26:26] is the sub-list for method output_type
+	26, // [26:26] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_control_proto_init() }
@@ -1759,21 +1890,23 @@ func file_control_proto_init() {
 		(*Request_Retry)(nil),
 		(*Request_Subscribe)(nil),
 		(*Request_Unsubscribe)(nil),
+		(*Request_GetIdentity)(nil),
 	}
 	file_control_proto_msgTypes[1].OneofWrappers = []any{
 		(*Reply_Error)(nil),
 		(*Reply_Status)(nil),
 		(*Reply_Done)(nil),
 		(*Reply_Subscribed)(nil),
+		(*Reply_Identity)(nil),
 	}
-	file_control_proto_msgTypes[7].OneofWrappers = []any{}
+	file_control_proto_msgTypes[9].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_control_proto_rawDesc), len(file_control_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   18,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
