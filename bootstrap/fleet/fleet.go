@@ -45,6 +45,7 @@ type Member struct {
 	Cluster *cluster.Cluster
 
 	provider Provider
+	lookup   *lookup
 }
 
 // Join makes an actor system a member, and its engine reachable by the name of its node.
@@ -61,14 +62,15 @@ func Join(system *actor.ActorSystem, e remoteapi.Engine, c Config) (m *Member, e
 	if c.Provider == nil {
 		c.Provider = NewStatic(StaticConfig{})
 	}
-	settings := cluster.Configure(c.Cluster, c.Provider, &lookup{}, remoting, cluster.WithKinds(kinds(e, c.Remote.Node)...))
+	where := &lookup{}
+	settings := cluster.Configure(c.Cluster, c.Provider, where, remoting, cluster.WithKinds(kinds(e, c.Remote.Node)...))
 	settings.GossipInterval, settings.HeartbeatExpiration = math.MaxInt64, 0 // never
 	defer func() {
 		if r := recover(); r != nil {
 			m, err = nil, fmt.Errorf("join the cluster: %v", r)
 		}
 	}()
-	m = &Member{Node: node, Cluster: cluster.New(system, settings), provider: c.Provider}
+	m = &Member{Node: node, Cluster: cluster.New(system, settings), provider: c.Provider, lookup: where}
 	m.Cluster.StartMember()
 	if e != nil {
 		if _, err := node.Serve(e, ""); err != nil {
@@ -102,13 +104,14 @@ func (m *Member) Ask(node string, q *controlpb.Request, timeout time.Duration) (
 }
 
 // Names are those of the members that can be asked.
-func (m *Member) Names() []string { return names(m.Cluster.MemberList.Members().Members()) }
+func (m *Member) Names() []string { return m.lookup.names() }
 
 // Leave takes the member out of the cluster and makes it unreachable. The actor system
 // goes on; it cannot join again.
 func (m *Member) Leave() error {
 	// Not Cluster.Shutdown: it shuts the host's actor system down, and sleeps.
 	err := m.provider.Shutdown(true)
+	m.lookup.Shutdown()
 	m.Cluster.Gossip.Shutdown()
 	return errors.Join(err, m.Node.Stop())
 }
