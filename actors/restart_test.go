@@ -39,10 +39,10 @@ func TestHostRestartsTheSupervisor(t *testing.T) {
 			_, told := m.(*crash)
 			return told || device && d.name == "d0" && begins && fail.Load()
 		}))
-		stood := 0
+		var stood atomic.Int64
 		w.system.EventStream.Subscribe(func(m any) {
 			if _, ok := m.(*messages.EngineStarted); ok {
-				stood++
+				stood.Add(1)
 			}
 		})
 		props := SupervisorProps(w.deps, w.opts, w.view)
@@ -58,11 +58,13 @@ func TestHostRestartsTheSupervisor(t *testing.T) {
 				t.Fatalf("%d actors for one disk", alive)
 			}
 		}
-		if stood != 9 {
-			t.Errorf("%d incarnations, want 9", stood)
+		if n := stood.Load(); n != 9 {
+			t.Errorf("%d incarnations, want 9", n)
 		}
-		if w.most > w.opts.Slots {
-			t.Errorf("%d jobs at once, %d slots", w.most, w.opts.Slots)
+		most := 0
+		w.swap(func() { most = w.most })
+		if most > w.opts.Slots {
+			t.Errorf("%d jobs at once, %d slots", most, w.opts.Slots)
 		}
 		for _, name := range []string{"d0", "d1"} {
 			if d := w.device(name); d.Passes == 0 || d.Restarts != 0 {
@@ -75,16 +77,16 @@ func TestHostRestartsTheSupervisor(t *testing.T) {
 // What subscribers of the host do is their affair.
 func TestSubscriberPanics(t *testing.T) {
 	inWorld(t, threeCopies(4, 3, 1), func(w *world) {
-		rounds := 0
+		var rounds atomic.Int64
 		w.system.EventStream.Subscribe(func(m any) {
 			if _, ok := m.(*messages.RoundEnded); ok {
-				rounds++
+				rounds.Add(1)
 				panic("a subscriber")
 			}
 		})
 		w.run()
-		if rounds != 1 {
-			t.Errorf("%d rounds told", rounds)
+		if n := rounds.Load(); n != 1 {
+			t.Errorf("%d rounds told", n)
 		}
 	})
 }
