@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
 	"understudy/bootstrap"
@@ -30,9 +31,11 @@ type Node struct {
 
 	cluster  *Cluster
 	listener net.Listener
+	frost    *frost
 	store    *store.Store
 	logs     *logs.Logs
-	cancel   context.CancelFunc
+	log      zerolog.Logger
+	cancel   context.CancelCauseFunc
 	served   chan error
 }
 
@@ -48,7 +51,7 @@ func newNode(c *Cluster, number int, disks []string) (*Node, error) {
 		return nil, fmt.Errorf("make node %d: %w", number, err)
 	}
 	var err error
-	n.listener, n.Port, err = listen(n.IP)
+	n.listener, n.Port, err = listen(n.IP, 0)
 	return n, err
 }
 
@@ -62,6 +65,10 @@ func (n *Node) start() error {
 	if err != nil {
 		return fmt.Errorf("read configuration of node %d: %w", n.Number, err)
 	}
+	if n.cluster.spec.Log != nil {
+		n.log = n.cluster.spec.Log(n.Number)
+		return n.serve()
+	}
 	n.logs, err = logs.New(logs.Config{
 		Format: logs.FormatConsole, Level: n.Config.Log.Level,
 		Stderr: &nodeWriter{node: "node " + strconv.Itoa(n.Number) + "  ", out: n.cluster.log},
@@ -69,25 +76,31 @@ func (n *Node) start() error {
 	if err != nil {
 		return fmt.Errorf("open log of node %d: %w", n.Number, err)
 	}
+	n.log = n.logs.Logger
+	return n.serve()
+}
+
+// serve starts the node's object server on its port, which is open.
+func (n *Node) serve() error {
 	n.store = store.New(store.Options{
-		Root: n.Config.Devices, MountCheck: n.Config.MountCheck, ReclaimAge: n.Config.DiskFile.ReclaimAge, Log: n.logs.Logger,
+		Root: n.Config.Devices, MountCheck: n.Config.MountCheck, ReclaimAge: n.Config.DiskFile.ReclaimAge, Log: n.log,
 	})
 	serving, err := config.Load(n.ConfPath(), config.Options{Section: config.ServerSection, SwiftConf: n.cluster.swiftConfPath()})
 	if err != nil {
 		return fmt.Errorf("read configuration of the server of node %d: %w", n.Number, err)
 	}
-	peers := bootstrap.NewServer(bootstrap.ServerSettings{Config: serving, Log: n.logs.Logger, Store: n.store})
-	ctx, cancel := context.WithCancel(context.Background())
-	n.cancel, n.served = cancel, make(chan error, 1)
-	go func(l net.Listener) { n.served <- peers.ServeOn(ctx, l) }(n.listener)
+	peers := bootstrap.NewServer(bootstrap.ServerSettings{Config: serving, Log: n.log, Store: n.store})
+	ctx, cancel := context.WithCancelCause(context.Background())
+	n.cancel, n.served, n.frost = cancel, make(chan error, 1), &frost{}
+	go func(l net.Listener) { n.served <- peers.ServeOn(ctx, l) }(&frostListener{n.listener, n.frost})
 	return nil
 }
 
 // pass runs one pass of the node's engine.
 func (n *Node) pass(ctx context.Context) (messages.Stats, error) {
-	engine, err := bootstrap.New(bootstrap.Settings{Config: n.Config, Once: true, Log: n.logs.Logger})
+	engine, err := n.Engine(true)
 	if err != nil {
-		return messages.Stats{}, fmt.Errorf("make engine of node %d: %w", n.Number, err)
+		return messages.Stats{}, err
 	}
 	stats, err := engine.Run(ctx)
 	if err != nil {
@@ -101,7 +114,8 @@ func (n *Node) stop() error {
 	var errs []error
 	switch {
 	case n.cancel != nil:
-		n.cancel()
+		n.frost.thaw()
+		n.cancel(nil)
 		errs = append(errs, <-n.served)
 	case n.listener != nil:
 		errs = append(errs, n.listener.Close())

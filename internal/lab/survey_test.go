@@ -191,7 +191,7 @@ func partName(n uint32) string { return filepath.Base(messages.Partition{Number:
 // stranger puts a server that hashes names otherwise in the place of a node's own.
 func stranger(t *testing.T, n *Node) {
 	t.Helper()
-	n.cancel()
+	n.cancel(nil)
 	if err := <-n.served; err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,145 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"understudy/bootstrap"
+	"understudy/internal/server"
+)
+
+// Kill ends the node's server at once, with whatever it has at work; its port refuses
+// from then on. Engines are their callers'. It may be called on a node that is down.
+func (n *Node) Kill() error {
+	if n.cancel == nil {
+		return nil
+	}
+	n.frost.thaw()
+	n.cancel(server.DrainFor(time.Nanosecond))
+	err := <-n.served
+	n.cancel, n.listener = nil, nil
+	return err
+}
+
+// Revive starts the server of a node that is down, on the port that it had.
+func (n *Node) Revive() (err error) {
+	if n.cancel != nil {
+		return nil
+	}
+	if n.listener, _, err = listen(n.IP, n.Port); err != nil {
+		return fmt.Errorf("revive node %d: %w", n.Number, err)
+	}
+	return n.serve()
+}
+
+// Up tells whether the node's server runs, frozen or not.
+func (n *Node) Up() bool { return n.cancel != nil }
+
+// Freeze lets the server take connections and say nothing, as a stopped process does.
+func (n *Node) Freeze() {
+	if n.Up() {
+		n.frost.freeze()
+	}
+}
+
+// Thaw lets it go on where it stopped.
+func (n *Node) Thaw() {
+	if n.Up() {
+		n.frost.thaw()
+	}
+}
+
+// Frozen tells whether the node is frozen.
+func (n *Node) Frozen() bool { return n.Up() && n.frost.frozen() }
+
+// Engine makes an engine of the node: of one pass, or one that goes on for ever.
+func (n *Node) Engine(once bool) (*bootstrap.Engine, error) {
+	engine, err := bootstrap.New(bootstrap.Settings{Config: n.Config, Once: once, Log: n.log})
+	if err != nil {
+		return nil, fmt.Errorf("make engine of node %d: %w", n.Number, err)
+	}
+	return engine, nil
+}
+
+// frost is what keeps a node's connections from going on.
+type frost struct {
+	mu   sync.Mutex
+	gone chan struct{} // closed by the thaw; nil: there is none
+}
+
+func (f *frost) freeze() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.gone == nil {
+		f.gone = make(chan struct{})
+	}
+}
+
+func (f *frost) thaw() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.gone != nil {
+		close(f.gone)
+		f.gone = nil
+	}
+}
+
+func (f *frost) frozen() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.gone != nil
+}
+
+// wait returns when there is no frost.
+func (f *frost) wait() {
+	f.mu.Lock()
+	gone := f.gone
+	f.mu.Unlock()
+	if gone != nil {
+		<-gone
+	}
+}
+
+// frostListener is a listener whose connections stand still in a frost. They are taken
+// all the same, as the kernel does for a process that is stopped.
+type frostListener struct {
+	net.Listener
+	frost *frost
+}
+
+func (l *frostListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &frostConn{c, l.frost}, nil
+}
+
+// frostConn is a TCP connection without its short cuts through the kernel.
+type frostConn struct {
+	net.Conn
+	frost *frost
+}
+
+// CloseWrite ends what is sent, as a *net.TCPConn does.
+func (c *frostConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
+
+func (c *frostConn) Read(p []byte) (int, error) {
+	c.frost.wait()
+	n, err := c.Conn.Read(p)
+	c.frost.wait()
+	return n, err
+}
+
+func (c *frostConn) Write(p []byte) (int, error) {
+	c.frost.wait()
+	return c.Conn.Write(p)
+}
