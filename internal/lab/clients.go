@@ -158,3 +158,10 @@ func (c *Clients) keep(ctx context.Context, o *WorldObject, s Spot, before []str
 	part := messages.Partition{Device: s.Device, Policy: o.Policy.Index, Number: o.Partition}
 	return c.Store(s.Node).Invalidate(ctx, part, []string{o.Suffix})
 }
+
+// Still does something while no client writes.
+func (c *Clients) Still(do func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	do()
+}

@@ -202,7 +202,7 @@ func stranger(t *testing.T, n *Node) {
 	lane := bootstrap.ServerLane(n.Config, n.store)
 	lane.Cluster[0] ^= 1
 	s := server.New(server.Config{Store: n.store, Policies: []messages.Policy{{Name: policyName}}, Log: zerolog.Nop(), Lane: lane})
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancelCause(context.Background())
 	n.cancel = cancel
 	go func() { n.served <- s.Serve(ctx, l) }()
 }

@@ -134,6 +134,6 @@ func (s *Step) await(w *list) (err error) {
 }
 
 // states are those of a device that can be waited for or expected. See messages.
-var states = map[string]bool{"unmounted": true, "failing": true, "stalled": true, "backing-off": true, "resting": true}
+var states = map[string]bool{"unmounted": true, "failing": true, "stalled": true, "back": true}
 
 func stateNames() string { return strings.Join(slices.Sorted(maps.Keys(states)), ", ") }
