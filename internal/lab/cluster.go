@@ -17,6 +17,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"understudy/internal/fault"
 	"understudy/internal/swift/hashpath"
 	"understudy/internal/swift/ring"
 )
@@ -35,6 +36,8 @@ type Spec struct {
 	Log func(node int) zerolog.Logger
 	// OwnRings gives each node a folder of rings for itself, so that they can disagree.
 	OwnRings bool
+	// Faults is the injector of a node; nil, or when it returns nil: none.
+	Faults func(node int) *fault.Injector
 }
 
 // Bounds of a Spec. Node n listens on 127.0.1.n.

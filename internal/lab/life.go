@@ -9,6 +9,7 @@ import (
 
 	"understudy/bootstrap"
 	"understudy/internal/server"
+	"understudy/internal/store"
 )
 
 // Kill ends the node's server at once, with whatever it has at work; its port refuses
@@ -34,6 +35,9 @@ func (n *Node) Revive() (err error) {
 	}
 	return n.serve()
 }
+
+// Disk is the node's disks as its server sees them.
+func (n *Node) Disk() *store.Store { return n.store }
 
 // Up tells whether the node's server runs, frozen or not.
 func (n *Node) Up() bool { return n.cancel != nil }

@@ -80,7 +80,7 @@ func (st *stage) nodes(s scenario.Step) error {
 			err = n.Kill()
 		case "power-cut":
 			st.halted(n)
-			err = errors.Join(n.Kill(), n.PowerCut())
+			err = n.Kill()
 		case "revive":
 			err = n.Revive()
 		case "freeze":
