@@ -51,14 +51,15 @@ func (p *parser) take(line string) error {
 	case p.section == "faults":
 		p.plan.Text += bare + "\n"
 		return nil
+	case p.section == "":
+		end := strings.IndexFunc(bare+" ", isSpace)
+		return p.head(bare[:end], strings.TrimSpace(bare[end:]))
 	}
 	w, err := words(bare)
 	if err != nil {
 		return err
 	}
 	switch p.section {
-	case "":
-		return p.head(w.next(), strings.TrimSpace(bare[strings.IndexFunc(bare+" ", isSpace):]))
 	case "cluster":
 		return p.cluster(w)
 	case "data":

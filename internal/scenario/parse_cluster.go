@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"understudy/internal/fault"
 )
 
 // cluster reads a line of [cluster].
@@ -82,8 +84,9 @@ func (p *parser) option(w *list) error {
 		return errors.New("set: it is written \"set name = value\"")
 	}
 	o.Value = strings.Join(w.words, " ")
-	if strings.ContainsAny(o.Value, "\n\r\"%\\") {
-		return fmt.Errorf("set %s: a value without quotes, %% and line ends", o.Name)
+	again, err := words(o.Value)
+	if err != nil || strings.Join(again.words, " ") != o.Value || strings.ContainsAny(o.Value, "\n\r\"%\\") {
+		return fmt.Errorf("set %s: a value without quotes and %%, words with one space between them", o.Name)
 	}
 	if reserved[o.Name] {
 		return fmt.Errorf("set %s: this belongs to the cluster itself", o.Name)
@@ -120,6 +123,9 @@ func (s *Scenario) check() error {
 	}
 	plans := map[string]bool{}
 	for _, f := range s.Faults {
+		if _, err := fault.Parse(f.Text); err != nil {
+			return fmt.Errorf("[%s]: %w", strings.TrimSpace("faults "+f.Name), err)
+		}
 		plans[f.Name] = true
 	}
 	for _, step := range s.Steps {
