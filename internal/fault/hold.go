@@ -41,3 +41,14 @@ func (i *Injector) Delay(h Hit, stop <-chan struct{}) {
 	case <-stop:
 	}
 }
+
+// Lasts tells whether a fault is not over yet.
+func (i *Injector) Lasts(h Hit) bool {
+	select {
+	case <-h.Over():
+		return false
+	default:
+	}
+	left, ends := i.Left(h)
+	return !ends || left > 0
+}

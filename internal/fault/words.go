@@ -76,11 +76,11 @@ var Places = []PlaceWords{
 		{Name: "error", Args: []Arg{{Name: "name", Kind: KindErrno}}, Tells: "the call fails with this error number and does nothing"},
 		delayVerb,
 		{Name: "hang", Tells: "the call does not return until the fault is over; no deadline is heeded"},
-		{Name: "short", Ops: []string{"read", "write", "getxattr"}, Tells: "half of the bytes; a write then fails with ENOSPC"},
+		{Name: "short", Ops: []string{"read", "write", "getxattr", "readdir"}, Tells: "half of it; a write then fails with ENOSPC, a listing with EIO"},
 		{Name: "torn", Ops: []string{"write"}, Tells: "half of the bytes reach the file, and nothing more ever does, but all writes succeed"},
 		{Name: "flip", Ops: []string{"read", "getxattr"}, Tells: "one bit of what is read is wrong"},
 		{Name: "lie", Ops: []string{"sync", "syncdata", "syncdir"}, Tells: "success without anything being made durable"},
-		{Name: "crash", Tells: "what was not synced is dropped, and the device answers EIO until the fault is over"},
+		{Name: "crash", Tells: "what was not synced is lost, and the device answers EIO until the fault is over"},
 	}},
 	{Place: Net, Keys: []string{"from", "to", "port", "op"}, Ops: []string{"dial", "read", "write"}, Verbs: []Verb{
 		{Name: "refuse", Ops: []string{"dial"}, Tells: "connection refused"},
