@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"understudy/bootstrap"
+	"understudy/internal/fault"
 	"understudy/internal/server"
 	"understudy/internal/store"
 )
@@ -34,6 +35,26 @@ func (n *Node) Revive() (err error) {
 		return fmt.Errorf("revive node %d: %w", n.Number, err)
 	}
 	return n.serve()
+}
+
+func (n *Node) injector() *fault.Injector {
+	if n.cluster.spec.Faults == nil {
+		return nil
+	}
+	return n.cluster.spec.Faults(n.Number)
+}
+
+// PowerCut takes from the disks of a node that is down what its server had not made
+// durable. Without an injector there is nothing that knows it.
+func (n *Node) PowerCut() error {
+	if n.disks == nil {
+		return nil
+	}
+	var errs []error
+	for _, d := range n.Disks {
+		errs = append(errs, n.disks.Crash(d))
+	}
+	return errors.Join(errs...)
 }
 
 // Disk is the node's disks as its server sees them.

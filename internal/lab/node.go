@@ -16,6 +16,8 @@ import (
 
 	"understudy/bootstrap"
 	"understudy/config"
+	"understudy/internal/fault"
+	"understudy/internal/fault/disk"
 	"understudy/internal/observe/logs"
 	"understudy/internal/store"
 	"understudy/messages"
@@ -32,6 +34,8 @@ type Node struct {
 	cluster  *Cluster
 	listener net.Listener
 	frost    *frost
+	faults   *fault.Injector // nil: none
+	disks    *disk.FS        // nil: the real ones
 	store    *store.Store
 	logs     *logs.Logs
 	log      zerolog.Logger
@@ -82,9 +86,16 @@ func (n *Node) start() error {
 
 // serve starts the node's object server on its port, which is open.
 func (n *Node) serve() error {
-	n.store = store.New(store.Options{
+	if n.faults = n.injector(); n.faults != nil {
+		n.disks = disk.New(store.OS(), n.faults, disk.Config{Root: n.Config.Devices, Journal: true})
+	}
+	options := store.Options{
 		Root: n.Config.Devices, MountCheck: n.Config.MountCheck, ReclaimAge: n.Config.DiskFile.ReclaimAge, Log: n.log,
-	})
+	}
+	if n.disks != nil {
+		options.FS = n.disks
+	}
+	n.store = store.New(options)
 	serving, err := config.Load(n.ConfPath(), config.Options{Section: config.ServerSection, SwiftConf: n.cluster.swiftConfPath()})
 	if err != nil {
 		return fmt.Errorf("read configuration of the server of node %d: %w", n.Number, err)

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"understudy/internal/fault"
 )
 
 // MaxBytes is how long a scenario may be.
@@ -49,8 +51,7 @@ func (p *parser) take(line string) error {
 	case bare == "" || strings.HasPrefix(bare, "#"):
 		return nil
 	case p.section == "faults":
-		p.plan.Text += bare + "\n"
-		return nil
+		return p.fault(bare)
 	case p.section == "":
 		end := strings.IndexFunc(bare+" ", isSpace)
 		return p.head(bare[:end], strings.TrimSpace(bare[end:]))
@@ -71,6 +72,15 @@ func (p *parser) take(line string) error {
 	default:
 		return p.expect(w)
 	}
+}
+
+// fault adds a line of a plan, which the language of plans has to understand.
+func (p *parser) fault(line string) error {
+	if _, err := fault.Parse(line); err != nil {
+		return errors.New(strings.TrimPrefix(err.Error(), "fault plan line 1: "))
+	}
+	p.plan.Text += line + "\n"
+	return nil
 }
 
 func isSpace(r rune) bool { return r == ' ' || r == '\t' }

@@ -159,7 +159,7 @@ func TestErrors(t *testing.T) {
 		"[expect]\nlost < 1":                         `line 2: lost: "<" is no number`,
 		"[expect]\nlog":                              "line 2: log: what words?",
 		head + "faults rain":                         "[steps]: there is no section [faults rain]",
-		head + "[faults]\ndsk : hang":                "[faults]: fault plan line 1: ",
+		head + "[faults]\ndsk : hang":                "line 5: unknown place \"dsk\"",
 		head + "[cluster]\nnodes 1\ndevices 2":       "[cluster]: 3 replicas on 2 devices",
 		head + "[data]\nobjects 1 policy 1":          "[data]: there is no policy 1",
 		strings.Repeat("x", MaxBytes+1):              "read scenario: more than 65536 bytes",

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -116,7 +117,7 @@ func (st *stage) build(ctx context.Context) (err error) {
 	if st.world, err = lab.Told(st.told, st.options.Seed, time.Now()); err != nil {
 		return err
 	}
-	if len(st.told.Faults) > 0 {
+	if len(st.told.Faults) > 0 || slices.ContainsFunc(st.told.Steps, func(s scenario.Step) bool { return s.Verb == "power-cut" }) {
 		first, err := st.planNamed("")
 		if err != nil {
 			return err

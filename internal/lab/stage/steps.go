@@ -80,7 +80,9 @@ func (st *stage) nodes(s scenario.Step) error {
 			err = n.Kill()
 		case "power-cut":
 			st.halted(n)
-			err = n.Kill()
+			if err = n.Kill(); err == nil {
+				err = n.PowerCut()
+			}
 		case "revive":
 			err = n.Revive()
 		case "freeze":
