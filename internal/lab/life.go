@@ -82,7 +82,7 @@ func (n *Node) Frozen() bool { return n.Up() && n.frost.frozen() }
 
 // Engine makes an engine of the node: of one pass, or one that goes on for ever.
 func (n *Node) Engine(once bool) (*bootstrap.Engine, error) {
-	engine, err := bootstrap.New(bootstrap.Settings{Config: n.Config, Once: once, Log: n.log})
+	engine, err := bootstrap.New(bootstrap.Settings{Config: n.Config, Once: once, Log: n.log, Faults: n.injector()})
 	if err != nil {
 		return nil, fmt.Errorf("make engine of node %d: %w", n.Number, err)
 	}
