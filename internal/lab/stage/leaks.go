@@ -16,9 +16,6 @@ import (
 // are of, children, locks.
 type sight map[string]int
 
-// leakPatience is how long what is on its way out may take.
-const leakPatience = 10 * time.Second
-
 func look() sight {
 	s := sight{}
 	stacks := make([]byte, 64<<20)
@@ -66,8 +63,8 @@ func kindOf(target string) string {
 
 // leaks tells what there is more of than before, once all that was on its way out had
 // time to go.
-func (s sight) leaks() []string {
-	deadline := time.Now().Add(leakPatience)
+func (s sight) leaks(patience time.Duration) []string {
+	deadline := time.Now().Add(patience)
 	for {
 		found := s.more(look())
 		if len(found) == 0 || time.Now().After(deadline) {
@@ -90,8 +87,11 @@ func (s sight) more(now sight) (found []string) {
 	return found
 }
 
-// quiet are goroutines that the runtime and libraries keep for the whole life of a process.
+// quiet are goroutines that the runtime and libraries keep for the whole life of a process,
+// and the actor library's throttle of dead letters, which ends within a second.
 var quiet = map[string]bool{
 	"goroutine runtime.gcenable": true, "goroutine runtime.init.0": true, "goroutine os/signal.Notify.func1.1": true,
-	"goroutine runtime.runFinalizers": true, "goroutine runtime.ensureSigM": true, "goroutine runtime.createfing": true,
+	"goroutine github.com/asynkron/protoactor-go/actor.NewDeadLetter.NewThrottle.func4": true,
+	"goroutine understudy/internal/transport/rsync.init.func1":                          true, // starts processes
+	"goroutine runtime.runFinalizers":                                                   true, "goroutine runtime.ensureSigM": true, "goroutine runtime.createfing": true,
 }

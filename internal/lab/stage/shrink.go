@@ -88,7 +88,7 @@ func less(s *scenario.Scenario) (all []*scenario.Scenario) {
 		with(func(c *scenario.Scenario) { c.Workload = slices.Delete(c.Workload, i, i+1) })
 	}
 	for i, f := range s.Faults {
-		lines := strings.SplitAfter(strings.TrimSuffix(f.Text, "\n"), "\n")
+		lines := slices.Collect(strings.Lines(f.Text))
 		for line := range lines {
 			with(func(c *scenario.Scenario) {
 				c.Faults[i].Text = strings.Join(slices.Delete(slices.Clone(lines), line, line+1), "")

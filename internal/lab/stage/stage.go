@@ -4,6 +4,7 @@
 package stage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,13 +30,17 @@ type Options struct {
 	Seed uint64      // draws names, contents, places, and what faults with a chance do
 	Tell func(Event) // hears of what happens, one after the other; may be nil
 
-	// Spoil runs before the verdict, for tests of the verdict itself; may be nil.
-	Spoil func(w *lab.World, root string) error
+	// Linger is how long what is on its way out may take before it counts as leaked; 0 is 10 s.
+	Linger time.Duration
+	// Spoil runs before the verdict, for tests of what it sees; may be nil.
+	Spoil func()
 }
 
 // graceful is how long parts may take to end when they are told to; what takes longer is
 // stuck.
 const graceful = 20 * time.Second
+
+const linger = 10 * time.Second
 
 // stage is one run.
 type stage struct {
@@ -89,7 +94,7 @@ func Run(ctx context.Context, s *scenario.Scenario, o Options) (*Result, error) 
 	if err != nil {
 		return nil, fmt.Errorf("run scenario %s: %w", s.Title, err)
 	}
-	st.tally.leaked = before.leaks()
+	st.tally.leaked = before.leaks(cmp.Or(o.Linger, linger))
 	result.finish(st)
 	return result, nil
 }
