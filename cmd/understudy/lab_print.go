@@ -16,6 +16,9 @@ import (
 // labColumns is how wide the output is at most.
 const labColumns = 80
 
+// shownProblems are printed of each run.
+const shownProblems = 8
+
 // timeColumns are those before what happened: when, and on which node.
 const timeColumns = 14
 
@@ -88,8 +91,11 @@ func (p *labPrinter) result(s *scenario.Scenario, r *stage.Result) {
 		p.checks(r)
 	}
 	if !r.Held() {
-		for _, problem := range r.Problems {
+		for _, problem := range r.Problems[:min(shownProblems, len(r.Problems))] {
 			p.wrapped("  - ", problem, 4)
+		}
+		if more := len(r.Problems) - shownProblems; more > 0 {
+			p.printf("  - … and %d more (--json has them)", more)
 		}
 	}
 	if !p.short {

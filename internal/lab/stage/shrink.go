@@ -29,21 +29,25 @@ func Shrink(ctx context.Context, s *scenario.Scenario, runs int, fails func(cont
 	return small
 }
 
-// Blamed are the expectations that a smaller scenario has to break as well: those about
-// data and liveness, if one of them is broken; else all that are.
+// Blamed are the expectations that a smaller scenario has to break as well: the worst of
+// those about data and liveness, if one of them is broken, for the others may follow from
+// it or come of other reasons; else all that are.
 func (r *Result) Blamed() map[string]bool {
-	serious, others := map[string]bool{}, map[string]bool{}
-	for _, c := range r.Checks {
-		switch {
-		case c.Held:
-		case slices.ContainsFunc(scenario.Defaults(), func(e scenario.Expect) bool { return e.What == c.Expect.What }):
-			serious[c.Expect.What] = true
-		default:
-			others[c.Expect.String()] = true
+	worst, others := "", map[string]bool{}
+	for _, d := range scenario.Defaults() { // the worst first
+		for _, c := range r.Checks {
+			if worst == "" && !c.Held && c.Expect.What == d.What {
+				worst = d.What
+			}
 		}
 	}
-	if len(serious) > 0 {
-		return serious
+	if worst != "" {
+		return map[string]bool{worst: true}
+	}
+	for _, c := range r.Checks {
+		if !c.Held {
+			others[c.Expect.String()] = true
+		}
 	}
 	return others
 }
@@ -96,7 +100,9 @@ func less(s *scenario.Scenario) (all []*scenario.Scenario) {
 		}
 	}
 	for i := range s.Steps {
-		with(func(c *scenario.Scenario) { c.Steps = slices.Delete(c.Steps, i, i+1) })
+		if needless(s.Steps, i) {
+			with(func(c *scenario.Scenario) { c.Steps = slices.Delete(c.Steps, i, i+1) })
+		}
 	}
 	for i, o := range s.Data {
 		if o.Count > 1 {
@@ -109,4 +115,29 @@ func less(s *scenario.Scenario) (all []*scenario.Scenario) {
 		}
 	}
 	return all
+}
+
+// harms are the steps that a healing one makes good.
+var harms = map[string][]string{
+	"revive": {"kill", "power-cut"}, "thaw": {"freeze"}, "mount": {"unmount"}, "end": {"begin"}, "halt": {"run"},
+}
+
+// needless tells whether a step may be left out. One that heals stays as long as there is
+// something to be healed, else a smaller scenario would fail for another reason; so does
+// the last one that lets replicators do their work.
+func needless(steps []scenario.Step, at int) bool {
+	s := steps[at]
+	rest := slices.Delete(slices.Clone(steps), at, at+1)
+	has := func(verbs ...string) bool {
+		return slices.ContainsFunc(rest, func(s scenario.Step) bool { return slices.Contains(verbs, s.Verb) && s.What != "clear" })
+	}
+	switch s.Verb {
+	case "faults":
+		return s.What != "clear"
+	case "settle":
+		return has("settle")
+	case "pass":
+		return has("settle", "pass")
+	}
+	return !has(harms[s.Verb]...)
 }

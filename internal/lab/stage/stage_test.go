@@ -208,17 +208,17 @@ func TestLiesAreTold(t *testing.T) {
 // What fails is made smaller while it fails.
 func TestShrink(t *testing.T) {
 	s := parsed(t, small+"objects 8: delete 1h on primaries\n[workload]\nput 4 every 1ms\n[faults]\ndisk node=n1 : delay 1ms\ndisk node=n2 : hang\n"+
-		"[steps]\npass\nkill n1\nfreeze n2\nput 3\n[expect]\ncoverage disk-delay")
+		"[steps]\npass\nkill n1\nrevive\nfreeze n2\nput 3\n[expect]\ncoverage disk-delay")
 	tried := 0
 	smaller := Shrink(t.Context(), s, 200, func(_ context.Context, s *scenario.Scenario) bool {
 		tried++
 		faulty := slices.ContainsFunc(s.Faults, func(f scenario.Faults) bool { return strings.Contains(f.Text, "hang") })
 		return faulty && slices.ContainsFunc(s.Steps, func(s scenario.Step) bool { return s.Verb == "freeze" })
 	})
-	if len(smaller.Data) != 0 || len(smaller.Workload) != 0 || len(smaller.Steps) != 1 || smaller.Faults[0].Text != "disk node=n2 : hang\n" {
+	if len(smaller.Data) != 0 || len(smaller.Workload) != 0 || len(smaller.Steps) != 2 || smaller.Faults[0].Text != "disk node=n2 : hang\n" {
 		t.Errorf("after %d runs:\n%s", tried, smaller)
 	}
-	if n := len(Shrink(t.Context(), s, 0, nil).Steps); n != 4 {
+	if n := len(Shrink(t.Context(), s, 0, nil).Steps); n != 5 {
 		t.Errorf("%d steps without a run", n)
 	}
 	r := &Result{Checks: []Check{{Expect: scenario.Expect{What: "lost"}}, {Expect: scenario.Expect{What: "coverage", Of: "disk-delay"}}}}

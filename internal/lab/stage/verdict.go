@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"understudy/internal/lab"
@@ -23,7 +24,7 @@ type Result struct {
 	Events   []Event
 	Dropped  int // events that found no room
 	Checks   []Check
-	Problems []string // what is wrong, the worst first; at most 50
+	Problems []string // what is wrong, the worst first; as far as there is room
 	Coverage map[string]int
 	Objects  int
 	Elapsed  time.Duration
@@ -69,7 +70,7 @@ func (st *stage) judge(ctx context.Context) (*Result, error) {
 	}
 	for _, f := range append(found, hashes...) {
 		r.counts[words[f.Kind]]++
-		r.problem(f.String())
+		r.problem(strings.TrimPrefix(f.String(), fmt.Sprintf("seed %d: ", f.Seed)))
 	}
 	quarantined, err := filepath.Glob(filepath.Join(st.options.Dir, "srv", "*", "*", "quarantined", "objects*", "*"))
 	if err != nil {
