@@ -12,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"understudy/internal/lab"
+	"understudy/internal/lab/stage"
 	"understudy/internal/scenario"
 )
 
@@ -26,8 +28,25 @@ what goes wrong, what is done, and what must hold in the end. Many come with the
 program. docs/experiments.md is the reference of their language.`,
 		RunE: help,
 	}
-	cmd.AddCommand(newLabRun(), newLabList(), newLabShow())
+	cmd.AddCommand(newLabRun(), newLabList(), newLabShow(), newLabNode())
 	return cmd
+}
+
+// newLabNode is what "lab run --processes" starts for each node.
+func newLabNode() *cobra.Command {
+	return &cobra.Command{
+		Use:    "node DIR NAME",
+		Short:  "Be one node of a scenario; it is started by \"lab run --processes\"",
+		Args:   cobra.ExactArgs(2),
+		Hidden: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			node, err := lab.NewInside(args[0], args[1], cmd.OutOrStdout())
+			if err != nil {
+				return err
+			}
+			return node.Serve(cmd.Context(), cmd.InOrStdin())
+		},
+	}
 }
 
 func newLabList() *cobra.Command {
@@ -76,6 +95,7 @@ type labRun struct {
 	json    bool
 	keep    bool
 	verbose bool
+	apart   bool // each node is a process of its own
 	dir     string
 }
 
@@ -87,8 +107,8 @@ func newLabRun() *cobra.Command {
 		Long: `Run a scenario: build the cluster that it tells of in a temporary folder, inject its
 faults, take its steps, and judge every disk by what was written.
 
-All nodes run in this process, with real files, sockets and, for rsync, processes. The
-time line and the verdict are printed. It needs no root, and no Swift.
+All nodes run in this process, or each in one of its own, with real files, sockets
+and, for rsync, processes. The time line and the verdict are printed. It needs no root, and no Swift.
 Exit codes: 0 all that is expected holds, 1 it does not, 2 the scenario is bad.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -98,6 +118,9 @@ Exit codes: 0 all that is expected holds, 1 it does not, 2 the scenario is bad.`
 			s, err := scenarioOf(args[0])
 			if err != nil {
 				return usageError{err}
+			}
+			if stage.NeedsProcesses(s) && !l.apart {
+				return usageError{fmt.Errorf("%s: its faults end processes: use --processes", s.Name)}
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 			defer stop()
@@ -114,6 +137,7 @@ Exit codes: 0 all that is expected holds, 1 it does not, 2 the scenario is bad.`
 	cmd.Flags().BoolVar(&l.json, "json", false, "print the results as JSON, one line a run")
 	cmd.Flags().BoolVar(&l.keep, "keep", false, "keep the folders of runs that did not hold")
 	cmd.Flags().BoolVarP(&l.verbose, "verbose", "v", false, "print the time line of each of several runs")
+	cmd.Flags().BoolVar(&l.apart, "processes", false, "make each node a process of its own, that can be killed and stopped")
 	cmd.Flags().StringVar(&l.dir, "dir", "", "make the folders in `DIR` (default $TMPDIR or /tmp)")
 	return cmd
 }

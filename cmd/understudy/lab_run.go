@@ -26,7 +26,15 @@ func (l *labRun) once(ctx context.Context, s *scenario.Scenario, seed uint64, p 
 			err = errors.Join(err, rmErr)
 		}
 	}()
-	r, err = stage.Run(ctx, s, stage.Options{Dir: dir, Seed: seed, Tell: p.event})
+	o := stage.Options{Dir: dir, Seed: seed, Tell: p.event}
+	if l.apart {
+		program, err := os.Executable()
+		if err != nil {
+			return nil, err
+		}
+		o.Process = []string{program, "lab", "node"}
+	}
+	r, err = stage.Run(ctx, s, o)
 	if ctx.Err() != nil {
 		return nil, errors.New("interrupted")
 	}

@@ -38,6 +38,12 @@ type Spec struct {
 	OwnRings bool
 	// Faults is the injector of a node; nil, or when it returns nil: none.
 	Faults func(node int) *fault.Injector
+
+	// Process is a program, and its first arguments, that runs Inside for a folder and
+	// the name of a node; then each node is a process of its own. Nil: all are in this one.
+	Process []string
+	Heard   func(node int, line []byte) // a line of such a node's log, in JSON
+	Died    func(node int)              // such a node has ended by itself
 }
 
 // Bounds of a Spec. Node n listens on 127.0.1.n.

@@ -1,21 +1,29 @@
 package lab
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 
 	"understudy/bootstrap"
 	"understudy/internal/fault"
 	"understudy/internal/server"
 	"understudy/internal/store"
+	"understudy/messages"
 )
 
 // Kill ends the node's server at once, with whatever it has at work; its port refuses
 // from then on. Engines are their callers'. It may be called on a node that is down.
 func (n *Node) Kill() error {
+	if n.outside != nil {
+		n.outside.kill()
+		n.outside = nil
+		return nil
+	}
 	if n.cancel == nil {
 		return nil
 	}
@@ -28,6 +36,9 @@ func (n *Node) Kill() error {
 
 // Revive starts the server of a node that is down, on the port that it had.
 func (n *Node) Revive() (err error) {
+	if n.cluster.spec.Process != nil {
+		return n.reviveOutside()
+	}
 	if n.cancel != nil {
 		return nil
 	}
@@ -47,6 +58,10 @@ func (n *Node) injector() *fault.Injector {
 // PowerCut takes from the disks of a node that is down what its server had not made
 // durable. Without an injector there is nothing that knows it.
 func (n *Node) PowerCut() error {
+	if n.outside != nil {
+		_, err := n.outside.do(order{Do: doPowerCut})
+		return err
+	}
 	if n.disks == nil {
 		return nil
 	}
@@ -60,28 +75,71 @@ func (n *Node) PowerCut() error {
 // Disk is the node's disks as its server sees them.
 func (n *Node) Disk() *store.Store { return n.store }
 
+func (n *Node) reviveOutside() (err error) {
+	switch {
+	case n.outside != nil && n.outside.alive():
+		return nil
+	case n.listener != nil: // it kept the port free
+		if err := n.listener.Close(); err != nil {
+			return err
+		}
+		n.listener = nil
+	}
+	n.outside, err = startOutside(n, n.cluster.spec.Process)
+	return err
+}
+
+// hear hands on a log line of the node's process.
+func (n *Node) hear(line []byte) {
+	if n.cluster.spec.Heard != nil {
+		n.cluster.spec.Heard(n.Number, line)
+	}
+}
+
 // Up tells whether the node's server runs, frozen or not.
-func (n *Node) Up() bool { return n.cancel != nil }
+func (n *Node) Up() bool { return n.cancel != nil || n.outside != nil && n.outside.alive() }
 
 // Freeze lets the server take connections and say nothing, as a stopped process does.
 func (n *Node) Freeze() {
-	if n.Up() {
+	switch {
+	case !n.Up():
+	case n.outside != nil:
+		n.outside.signal(syscall.SIGSTOP, true)
+	default:
 		n.frost.freeze()
 	}
 }
 
 // Thaw lets it go on where it stopped.
 func (n *Node) Thaw() {
-	if n.Up() {
+	switch {
+	case !n.Up():
+	case n.outside != nil:
+		n.outside.signal(syscall.SIGCONT, false)
+	default:
 		n.frost.thaw()
 	}
 }
 
 // Frozen tells whether the node is frozen.
-func (n *Node) Frozen() bool { return n.Up() && n.frost.frozen() }
+func (n *Node) Frozen() bool {
+	if n.outside != nil {
+		return n.outside.isFrozen()
+	}
+	return n.Up() && n.frost.frozen()
+}
+
+// Engine is an engine of a node.
+type Engine interface {
+	// Run runs it until it has nothing left to do or ctx ends.
+	Run(ctx context.Context) (messages.Stats, error)
+}
 
 // Engine makes an engine of the node: of one pass, or one that goes on for ever.
-func (n *Node) Engine(once bool) (*bootstrap.Engine, error) {
+func (n *Node) Engine(once bool) (Engine, error) {
+	if n.outside != nil {
+		return outsideEngine{n.outside, once}, nil
+	}
 	engine, err := bootstrap.New(bootstrap.Settings{Config: n.Config, Once: once, Log: n.log, Faults: n.injector()})
 	if err != nil {
 		return nil, fmt.Errorf("make engine of node %d: %w", n.Number, err)

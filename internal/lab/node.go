@@ -41,6 +41,7 @@ type Node struct {
 	log      zerolog.Logger
 	cancel   context.CancelCauseFunc
 	served   chan error
+	outside  *outside // nil: the node is in this process
 }
 
 // newNode makes the node's folders and opens its port.
@@ -68,6 +69,10 @@ func (n *Node) start() error {
 	n.Config, err = config.Load(n.ConfPath(), config.Options{SwiftConf: n.cluster.swiftConfPath()})
 	if err != nil {
 		return fmt.Errorf("read configuration of node %d: %w", n.Number, err)
+	}
+	if n.cluster.spec.Process != nil {
+		n.store = store.New(store.Options{Root: n.Config.Devices, ReclaimAge: n.Config.DiskFile.ReclaimAge, Log: zerolog.Nop()})
+		return n.Revive()
 	}
 	if n.cluster.spec.Log != nil {
 		n.log = n.cluster.spec.Log(n.Number)
@@ -123,6 +128,11 @@ func (n *Node) pass(ctx context.Context) (messages.Stats, error) {
 // stop may be called on a node that did not start, and again.
 func (n *Node) stop() error {
 	var errs []error
+	if n.outside != nil {
+		n.outside.end()
+		n.outside = nil
+		return nil
+	}
 	switch {
 	case n.cancel != nil:
 		n.frost.thaw()

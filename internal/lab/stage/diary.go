@@ -101,6 +101,11 @@ func (l *nodeLog) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
+// heard takes a line of the log of a node that is a process.
+func (d *diary) heard(node int, line []byte) {
+	_, _ = (&nodeLog{d, "n" + strconv.Itoa(node)}).Write(line) // never fails
+}
+
 // maxLog bounds the messages that are kept to be looked for.
 const maxLog = 20_000
 

@@ -9,10 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,6 +26,10 @@ type Options struct {
 	Dir  string      // an empty folder on a file system with user xattrs
 	Seed uint64      // draws names, contents, places, and what faults with a chance do
 	Tell func(Event) // hears of what happens, one after the other; may be nil
+
+	// Process is a program, and its first arguments, that runs lab.Inside for a folder and
+	// a node's name: each node is a process of its own. Nil: all are in this one.
+	Process []string
 
 	// Linger is how long what is on its way out may take before it counts as leaked; 0 is 10 s.
 	Linger time.Duration
@@ -57,10 +58,10 @@ type stage struct {
 	tally  tally
 	pass   *passing // in the background; nil: none
 	run    map[int]*running
-	plays  *playing // the workload; nil: not begun
-	ended  bool     // the workload may not begin again
-	plan   string   // name of the fault plan in force
-	before coverage // of plans before
+	plays  *playing   // the workload; nil: not begun
+	ended  bool       // the workload may not begin again
+	plan   fault.Plan // in force
+	before coverage   // of plans before
 }
 
 // tally is what a run counts beside what the judge finds.
@@ -123,18 +124,23 @@ func (st *stage) build(ctx context.Context) (err error) {
 		return err
 	}
 	if len(st.told.Faults) > 0 || slices.ContainsFunc(st.told.Steps, func(s scenario.Step) bool { return s.Verb == "power-cut" }) {
-		first, err := st.planNamed("")
-		if err != nil {
+		if st.plan, err = st.planNamed(""); err != nil {
 			return err
 		}
-		st.faults = fault.NewInjector(first, nil)
+		st.faults = fault.NewInjector(st.plan, nil)
+	}
+	if NeedsProcesses(st.told) && st.options.Process == nil {
+		return errors.New("its faults end processes: each node has to be one of its own")
 	}
 	st.cluster, err = lab.NewOfSpec(ctx, st.world, lab.Spec{
 		Dir: st.options.Dir, Options: st.world.Options, OwnRings: true,
 		Log:    func(node int) zerolog.Logger { return st.diary.logger(node) },
-		Faults: st.seat,
+		Faults: st.seat, Process: st.options.Process, Heard: st.diary.heard, Died: st.died,
 	})
 	if err != nil {
+		return err
+	}
+	if err := st.loadOutside(); err != nil {
 		return err
 	}
 	st.clients = lab.NewClients(st.world, st.options.Dir)
@@ -159,17 +165,6 @@ func (st *stage) planNamed(name string) (fault.Plan, error) {
 		}
 	}
 	return fault.Plan{}, nil
-}
-
-// seat is the injector of one node, nil when the scenario has no faults.
-func (st *stage) seat(node int) *fault.Injector {
-	return st.faults.Seat("n"+strconv.Itoa(node), func(host, _ string) string {
-		ip := net.ParseIP(host).To4()
-		if ip == nil || !strings.HasPrefix(host, "127.0.1.") {
-			return ""
-		}
-		return "n" + strconv.Itoa(int(ip[3]))
-	})
 }
 
 // reaches tells whether clients reach a device now.
@@ -209,12 +204,5 @@ func (st *stage) close() error {
 		return err
 	case <-time.After(graceful):
 		return errors.New("the servers do not end")
-	}
-}
-
-func (st *stage) endFaults() {
-	if st.faults != nil {
-		st.before.add(st.faults.Counts())
-		st.faults.Load(fault.Plan{})
 	}
 }

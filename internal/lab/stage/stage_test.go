@@ -3,6 +3,7 @@ package stage
 import (
 	"context"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +23,17 @@ var all = flag.Bool("all", false, "run every scenario of the library, not a hand
 
 func TestMain(m *testing.M) {
 	process.SmallRegistry()
+	if len(os.Args) == 4 && os.Args[1] == "node" { // a node that is a process of its own
+		i, err := lab.NewInside(os.Args[2], os.Args[3], os.Stdout)
+		if err == nil {
+			err = i.Serve(context.Background(), os.Stdin)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	os.Exit(m.Run())
 }
 
@@ -42,7 +54,11 @@ func TestLibrary(t *testing.T) {
 		}
 		t.Run(s.Name, func(t *testing.T) {
 			dir := t.TempDir()
-			r := play(t, s, Options{Dir: dir, Seed: 1})
+			o := Options{Dir: dir, Seed: 1}
+			if NeedsProcesses(s) {
+				o.Process = ourselves(t)
+			}
+			r := play(t, s, o)
 			if !r.Held() {
 				tell(t, r)
 				t.Fatal("it does not hold")
@@ -51,6 +67,13 @@ func TestLibrary(t *testing.T) {
 			canFail(t, r.world, dir)
 		})
 	}
+}
+
+func ourselves(t *testing.T) []string {
+	t.Helper()
+	program, err := os.Executable()
+	must(t, err)
+	return []string{program, "node"}
 }
 
 func play(t *testing.T, s *scenario.Scenario, o Options) *Result {
@@ -224,5 +247,20 @@ func TestShrink(t *testing.T) {
 	r := &Result{Checks: []Check{{Expect: scenario.Expect{What: "lost"}}, {Expect: scenario.Expect{What: "coverage", Of: "disk-delay"}}}}
 	if b := r.Blamed(); len(b) != 1 || !b["lost"] || !r.Fails(b) || len(Only(s, b).Expect) != 0 {
 		t.Errorf("blamed %v, %v", b, Only(s, b).Expect)
+	}
+}
+
+// The same holds when each node is a process that is really killed and stopped.
+func TestProcesses(t *testing.T) {
+	for _, name := range []string{"kill-9", "half-open", "power-cut"} {
+		s, err := scenario.Named(name)
+		must(t, err)
+		if r := play(t, s, Options{Dir: t.TempDir(), Seed: 1, Process: ourselves(t)}); !r.Held() {
+			tell(t, r)
+			t.Errorf("%s does not hold", name)
+		}
+	}
+	if _, err := Run(t.Context(), parsed(t, small+"[faults]\nprocess op=remove : kill nth=1\n[steps]\npass"), Options{Dir: t.TempDir()}); err == nil {
+		t.Error("a fault that kills the process is taken where all nodes are in one")
 	}
 }

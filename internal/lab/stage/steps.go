@@ -7,10 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
-	"understudy/internal/fault"
 	"understudy/internal/lab"
 	"understudy/internal/scenario"
 )
@@ -76,15 +74,13 @@ func (st *stage) nodes(s scenario.Step) error {
 		var err error
 		switch s.Verb {
 		case "kill":
-			st.halted(n)
-			err = n.Kill()
+			err = st.kill(n, false)
 		case "power-cut":
-			st.halted(n)
-			if err = n.Kill(); err == nil {
-				err = n.PowerCut()
-			}
+			err = st.kill(n, true)
 		case "revive":
-			err = n.Revive()
+			if err = n.Revive(); err == nil {
+				err = n.LoadFaults(st.plan)
+			}
 		case "freeze":
 			n.Freeze()
 		case "thaw":
@@ -95,6 +91,24 @@ func (st *stage) nodes(s scenario.Step) error {
 		}
 	}
 	return nil
+}
+
+// kill ends a node at once. One that is a process gets no time to end its engines.
+func (st *stage) kill(n *lab.Node, power bool) (err error) {
+	if st.options.Process != nil {
+		st.keepCounts(n.FaultCounts())
+		if power {
+			err = n.PowerCut()
+		}
+		err = errors.Join(err, n.Kill())
+		st.halted(n)
+		return err
+	}
+	st.halted(n)
+	if err = n.Kill(); err == nil && power {
+		err = n.PowerCut()
+	}
+	return err
 }
 
 // spots are the devices that a pattern fits.
@@ -167,23 +181,6 @@ func (st *stage) weigh(s scenario.Step) (err error) {
 	return err
 }
 
-// turnFaults puts another fault plan in force.
-func (st *stage) turnFaults(name string) error {
-	if st.faults == nil {
-		return nil
-	}
-	plan := fault.Plan{}
-	if name != "clear" {
-		var err error
-		if plan, err = st.planNamed(name); err != nil {
-			return err
-		}
-	}
-	st.before.add(st.faults.Counts())
-	st.faults.Load(plan)
-	return nil
-}
-
 func (st *stage) hurt(s scenario.Step) (err error) {
 	n := 0
 	st.clients.Still(func() {
@@ -208,24 +205,4 @@ func (st *stage) await(ctx context.Context, s scenario.Step) error {
 		}
 		return st.diary.was(func(device string) bool { return scenario.Match(s.What, device) }, s.State) > 0
 	})
-}
-
-// coverage is how often faults have fired, by place-verb.
-type coverage map[string]int
-
-func (c coverage) add(counts []fault.Count) {
-	for _, n := range counts {
-		c[string(n.Place)+"-"+strings.ReplaceAll(n.Verb, " ", "-")] += n.Fired
-	}
-}
-
-func (st *stage) coverage() coverage {
-	all := coverage{}
-	for k, n := range st.before {
-		all[k] = n
-	}
-	if st.faults != nil {
-		all.add(st.faults.Counts())
-	}
-	return all
 }
