@@ -99,6 +99,7 @@ func (e *Engine) assemble(cfg *config.Config, before *parts) (*parts, error) {
 		Recon: recon.New(cfg.ReconCachePath), Cursors: cursorsIn(cfg), Metrics: p.metrics(cfg, e.log), Log: e.log,
 		Steer: func(c *messages.Course) { e.bounds.keepTo(c, silent) },
 	}
+	e.disturb(&p.deps)
 	p.guard()
 	p.opts = e.options(cfg, p.view, ips)
 	return p, nil

@@ -98,7 +98,7 @@ func (n *Node) serve() error {
 		Root: n.Config.Devices, MountCheck: n.Config.MountCheck, ReclaimAge: n.Config.DiskFile.ReclaimAge, Log: n.log,
 	}
 	if n.disks != nil {
-		options.FS = n.disks
+		options.FS, options.Now = n.disks, bootstrap.FaultyNow(n.faults)
 	}
 	n.store = store.New(options)
 	serving, err := config.Load(n.ConfPath(), config.Options{Section: config.ServerSection, SwiftConf: n.cluster.swiftConfPath()})
