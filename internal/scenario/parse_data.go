@@ -51,7 +51,7 @@ func (p *parser) data(w *list) (err error) {
 		}
 	}
 	if len(o.Life) == 0 {
-		return errors.New("objects: nothing follows the :")
+		return errors.New("objects: no life follows the colon")
 	}
 	if !slices.ContainsFunc(o.Life, func(d Deed) bool { return d.Verb == "put" || d.Verb == "delete" }) {
 		return errors.New("objects: a life has a put or a delete")

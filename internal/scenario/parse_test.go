@@ -136,7 +136,7 @@ func TestErrors(t *testing.T) {
 		"[data]\nobjects 1 size 4g":            `line 2: size: "4g" is no size`,
 		"[data]\nobjects 1 size 8-4":           `line 2: size: "8-4" is no size`,
 		"[data]\nobjects 1: get 1h":            `line 2: unknown deed "get"`,
-		"[data]\nobjects 1:":                   "line 2: objects: nothing follows the :",
+		"[data]\nobjects 1:":                   "line 2: objects: no life follows the colon",
 		"[data]\nobjects 1: put 1h":            "line 2: put: on whom?",
 		"[data]\nobjects 1: put 1h on":         `line 2: put on "": there are primaries and handoffs`,
 		"[data]\nobjects 1: flip on primaries": "line 2: objects: a life has a put or a delete",

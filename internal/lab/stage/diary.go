@@ -127,9 +127,16 @@ func (d *diary) hear(node string, m map[string]any) {
 		message = device + " is back"
 	case "actor panicked":
 		d.crashes++
+	case "supervision":
+		return // the lines beside it say the same
 	}
 	if level == "info" || level == "debug" {
 		return
+	}
+	for _, key := range []string{"actor", "peer"} {
+		if about := text(key); about != "" {
+			message += " (" + about + ")"
+		}
 	}
 	if e := text("error"); e != "" && !strings.Contains(message, e) {
 		message += ": " + e

@@ -63,10 +63,10 @@ func kindOf(target string) string {
 
 // leaks tells what there is more of than before, once all that was on its way out had
 // time to go.
-func (s sight) leaks(patience time.Duration) []string {
+func (s sight) leaks(patience time.Duration) (found []string) {
 	deadline := time.Now().Add(patience)
 	for {
-		found := s.more(look())
+		found = s.more(look())
 		if len(found) == 0 || time.Now().After(deadline) {
 			return found
 		}

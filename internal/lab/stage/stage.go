@@ -95,7 +95,11 @@ func Run(ctx context.Context, s *scenario.Scenario, o Options) (*Result, error) 
 	if err != nil {
 		return nil, fmt.Errorf("run scenario %s: %w", s.Title, err)
 	}
+	closed := time.Now()
 	st.tally.leaked = before.leaks(cmp.Or(o.Linger, linger))
+	if took := time.Since(closed); took > time.Second {
+		st.diary.say("", "  it took %.1f s until all was gone", took.Seconds())
+	}
 	result.finish(st)
 	return result, nil
 }

@@ -100,6 +100,32 @@ func tell(t *testing.T, r *Result) {
 	}
 }
 
+// copyTo copies a file with its metadata.
+func copyTo(t *testing.T, from, to string) {
+	t.Helper()
+	must(t, os.MkdirAll(filepath.Dir(to), 0o755))
+	out, err := exec.Command("cp", "--preserve=all", from, to).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+}
+
+// astray brings a copy to a device that is no primary.
+func astray(t *testing.T, w *lab.World, root string, o *lab.WorldObject, from string) {
+	t.Helper()
+	before := found(t, w, root)
+	for _, s := range w.Spots() {
+		to := filepath.Join(s.Path(root), o.Dir(), filepath.Base(from))
+		if !o.Handoff(s) || there(filepath.Dir(to)) {
+			continue
+		}
+		copyTo(t, from, to)
+		expectMore(t, before, found(t, w, root), lab.Left)
+		must(t, os.Remove(to))
+		return
+	}
+}
+
 // canFail spoils the end state in each way, one after the other on the same disks.
 func canFail(t *testing.T, w *lab.World, root string) {
 	t.Helper()
@@ -118,6 +144,7 @@ func canFail(t *testing.T, w *lab.World, root string) {
 		if len(paths) == 0 || size < 10 {
 			continue
 		}
+		astray(t, w, root, o, paths[0])
 		must(t, os.Truncate(paths[0], 3))
 		expectMore(t, before, found(t, w, root), lab.Wrong)
 		must(t, os.Remove(paths[0]))
