@@ -125,6 +125,9 @@ func (p *labPrinter) checks(r *stage.Result) {
 	}
 	var fired []string
 	for _, k := range slices.Sorted(maps.Keys(r.Coverage)) {
+		if r.Coverage[k] == 0 {
+			continue
+		}
 		fired = append(fired, fmt.Sprintf("%s %d", k, r.Coverage[k]))
 	}
 	if len(fired) > 0 {

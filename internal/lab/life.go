@@ -19,6 +19,8 @@ import (
 // Kill ends the node's server at once, with whatever it has at work; its port refuses
 // from then on. Engines are their callers'. It may be called on a node that is down.
 func (n *Node) Kill() error {
+	n.impostor.end()
+	n.impostor = nil
 	if n.outside != nil {
 		n.outside.kill()
 		n.outside = nil
@@ -36,6 +38,8 @@ func (n *Node) Kill() error {
 
 // Revive starts the server of a node that is down, on the port that it had.
 func (n *Node) Revive() (err error) {
+	n.impostor.end()
+	n.impostor = nil
 	if n.cluster.spec.Process != nil {
 		return n.reviveOutside()
 	}

@@ -41,7 +41,8 @@ type Node struct {
 	log      zerolog.Logger
 	cancel   context.CancelCauseFunc
 	served   chan error
-	outside  *outside // nil: the node is in this process
+	outside  *outside  // nil: the node is in this process
+	impostor *impostor // nil: none is in its place
 }
 
 // newNode makes the node's folders and opens its port.
@@ -128,6 +129,8 @@ func (n *Node) pass(ctx context.Context) (messages.Stats, error) {
 // stop may be called on a node that did not start, and again.
 func (n *Node) stop() error {
 	var errs []error
+	n.impostor.end()
+	n.impostor = nil
 	if n.outside != nil {
 		n.outside.end()
 		n.outside = nil

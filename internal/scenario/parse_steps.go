@@ -21,7 +21,21 @@ const (
 	harmed               // a number of copies, and on which devices
 	rounds               // a number of passes at most
 	sight                // what to wait for
+	roles                // a pattern of nodes, and what takes their place
 )
+
+// What an impostor does with a connection that has asked it something.
+const (
+	Noise   = "noise"    // 64 KiB of it
+	Yes     = "yes"      // 200 and nothing
+	Pickle  = "pickle"   // 200 and half a pickle
+	Drips   = "drips"    // 200 and a byte now and then, for ever
+	Resets  = "resets"   // the connection is reset
+	HangsUp = "hangs-up" // without having read
+)
+
+// Roles are all of them.
+var Roles = []string{Drips, HangsUp, Noise, Pickle, Resets, Yes}
 
 var verbs = map[string]shape{
 	"pass": nodes, "begin": nodes, "end": alone, "settle": rounds, "run": nodes, "halt": nodes,
@@ -29,6 +43,7 @@ var verbs = map[string]shape{
 	"unmount": devices, "mount": devices, "wipe": devices,
 	"weight": load, "faults": plan, "put": many, "post": many, "delete": many,
 	"flip": harmed, "truncate": harmed, "empty": harmed, "bare": harmed, "await": sight,
+	"impostor": roles,
 }
 
 // Verbs are all verbs of steps, in order.
@@ -90,6 +105,13 @@ func (s *Step) read(kind shape, w *list) (err error) {
 		}
 	case sight:
 		return s.await(w)
+	case roles:
+		if s.What, err = w.pattern(s.Verb); err != nil {
+			return err
+		}
+		if s.State = w.next(); !slices.Contains(Roles, s.State) {
+			return fmt.Errorf("impostor: %q is none of %s", s.State, strings.Join(Roles, ", "))
+		}
 	}
 	return err
 }

@@ -55,6 +55,7 @@ power-cut n2
 revive
 freeze n2
 thaw n2
+impostor n2|n3 noise
 unmount n1/d?
 mount n1/d?
 wipe n1/d1
@@ -152,6 +153,7 @@ func TestErrors(t *testing.T) {
 		"[steps]\nawait fired disk-hang":             `line 2: await fired: "" is no number`,
 		"[steps]\nawait state n1/d1 ill":             `line 2: await state: "ill" is none of back,`,
 		"[steps]\nawait rain":                        `line 2: await "rain": there are fired, state and log`,
+		"[steps]\nimpostor n1 king":                  `line 2: impostor: "king" is none of drips, `,
 		"[steps]\nflip 3":                            `line 2: flip: it is written "flip 3 on n1/d*"`,
 		"[steps]\npass \"n1":                         "line 2: a quote that does not end",
 		"[steps]\npass within soon":                  `line 2: within: "soon" is no duration`,

@@ -144,6 +144,8 @@ func (s Step) String() string {
 		words = append(words, "in", strconv.Itoa(s.Count), "passes")
 	case sight:
 		words = append(words, s.sight()...)
+	case roles:
+		words = append(words, s.What, s.State)
 	}
 	if s.Within != 0 {
 		words = append(words, "within", durationText(s.Within))

@@ -92,8 +92,8 @@ type Step struct {
 	What   string // pattern of nodes or devices, name of a plan, words to wait for
 	Count  int
 	Weight float64
-	For    string // pattern of the nodes that hear of a new ring; empty: all
-	State  string
+	For    string        // pattern of the nodes that hear of a new ring; empty: all
+	State  string        // of a device, or what kind of thing is meant
 	Within time.Duration // bound; 0: Patience
 }
 

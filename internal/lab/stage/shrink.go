@@ -119,7 +119,7 @@ func less(s *scenario.Scenario) (all []*scenario.Scenario) {
 
 // harms are the steps that a healing one makes good.
 var harms = map[string][]string{
-	"revive": {"kill", "power-cut"}, "thaw": {"freeze"}, "mount": {"unmount"}, "end": {"begin"}, "halt": {"run"},
+	"revive": {"kill", "power-cut", "impostor"}, "thaw": {"freeze"}, "mount": {"unmount"}, "end": {"begin"}, "halt": {"run"},
 }
 
 // needless tells whether a step may be left out. One that heals stays as long as there is

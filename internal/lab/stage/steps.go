@@ -43,7 +43,7 @@ func (st *stage) step(ctx context.Context, s scenario.Step) error {
 			st.halted(n)
 		}
 		return nil
-	case "kill", "power-cut", "revive", "freeze", "thaw":
+	case "kill", "power-cut", "revive", "freeze", "thaw", "impostor":
 		return st.nodes(s)
 	case "unmount", "mount", "wipe":
 		return st.devices(s)
@@ -81,6 +81,9 @@ func (st *stage) nodes(s scenario.Step) error {
 			if err = n.Revive(); err == nil {
 				err = n.LoadFaults(st.plan)
 			}
+		case "impostor":
+			st.halted(n)
+			err = n.Impose(s.State)
 		case "freeze":
 			n.Freeze()
 		case "thaw":
