@@ -57,11 +57,29 @@ func (d *diary) add(node, what string) {
 		d.dropped++
 		return
 	}
-	e := Event{time.Since(d.begun), node, what}
+	e := Event{time.Since(d.begun), node, printable(what)}
 	d.events = append(d.events, e)
 	if d.tell != nil {
 		d.tell(e)
 	}
+}
+
+// maxWords is how much of one event is kept, in bytes.
+const maxWords = 400
+
+// printable makes a text fit to be shown: a peer may have had a hand in it.
+func printable(text string) string {
+	if len(text) > maxWords {
+		text = text[:maxWords] + "…"
+	}
+	var b strings.Builder
+	for _, r := range strings.ToValidUTF8(text, "\uFFFD") {
+		if !strconv.IsPrint(r) {
+			r = '\uFFFD'
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
 }
 
 // turn begins a step: what was said before may be said again, and what was left out is
