@@ -22,9 +22,9 @@ func (n *Node) Kill() error {
 	n.impostor.end()
 	n.impostor = nil
 	if n.outside != nil {
-		n.outside.kill()
+		p := n.outside
 		n.outside = nil
-		return nil
+		return p.kill()
 	}
 	if n.cancel == nil {
 		return nil

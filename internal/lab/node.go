@@ -132,9 +132,9 @@ func (n *Node) stop() error {
 	n.impostor.end()
 	n.impostor = nil
 	if n.outside != nil {
-		n.outside.end()
+		p := n.outside
 		n.outside = nil
-		return nil
+		return p.end()
 	}
 	switch {
 	case n.cancel != nil:

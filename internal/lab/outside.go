@@ -57,8 +57,7 @@ func startOutside(n *Node, program []string) (*outside, error) {
 	ready := p.expect(0)
 	go p.listen(out, n)
 	if _, err := p.await(context.Background(), ready, orderPatience); err != nil {
-		p.kill()
-		return nil, fmt.Errorf("start node %d: %w", n.Number, err)
+		return nil, errors.Join(fmt.Errorf("start node %d: %w", n.Number, err), p.kill())
 	}
 	return p, nil
 }
@@ -138,18 +137,23 @@ func (p *outside) do(o order) (told, error) {
 	return p.await(context.Background(), c, orderPatience)
 }
 
-// kill ends the process with SIGKILL.
-func (p *outside) kill() {
+// kill ends the process with SIGKILL. One that the kernel does not let go is left behind.
+func (p *outside) kill() error {
 	p.mu.Lock()
 	p.meant = true
 	p.mu.Unlock()
 	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // it may be dead
-	<-p.dead
-	_ = p.orders.Close()
+	defer p.orders.Close()
+	select {
+	case <-p.dead:
+		return nil
+	case <-time.After(orderPatience):
+		return fmt.Errorf("kill process %d: it does not end", p.cmd.Process.Pid)
+	}
 }
 
 // end lets the process end by itself, and kills it when it does not.
-func (p *outside) end() {
+func (p *outside) end() error {
 	p.mu.Lock()
 	p.meant = true
 	p.mu.Unlock()
@@ -157,8 +161,9 @@ func (p *outside) end() {
 	_ = p.orders.Close()
 	select {
 	case <-p.dead:
+		return nil
 	case <-time.After(orderPatience):
-		p.kill()
+		return errors.Join(errors.New("end a node's process: it does not end by itself"), p.kill())
 	}
 }
 
@@ -214,6 +219,9 @@ func (n *Node) LoadFaults(plan fault.Plan) error {
 		return nil // it begins with the plan when it is revived
 	}
 	_, err := n.outside.do(order{Do: doLoad, Plan: plan.String()})
+	if errors.Is(err, errDead) {
+		return nil // a fault has just killed it
+	}
 	return err
 }
 

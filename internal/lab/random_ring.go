@@ -49,7 +49,10 @@ func (p *WorldPolicy) Primaries(part uint32) (spots []Spot) {
 }
 
 // In tells whether the ring knows a device.
-func (p *WorldPolicy) In(s Spot) bool { return slices.Contains(p.spots, s) }
+func (p *WorldPolicy) In(s Spot) bool {
+	id := slices.Index(p.spots, s)
+	return slices.ContainsFunc(p.Ring.Devices, func(d ring.Device) bool { return d.ID == id })
+}
 
 func (w *World) drawNodes(d dice, small bool) {
 	rng := d.of("nodes")
