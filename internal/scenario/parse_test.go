@@ -28,6 +28,8 @@ set rsync_timeout = 5
 [data]
 objects 10
 objects 3 size 4k
+objects 1 size 1b-2m
+objects 1 size 1k-1500: delete 1h on primaries
 objects 5 size 1-8k policy 1: put 200h on primaries; delete 190h on 1 primary and 2 handoffs except n2/*
 objects 1 size 0: put 1h30m on 1 handoff; empty on primaries; temp on 1 primary
 
@@ -92,8 +94,8 @@ func TestPrintsWhatItReads(t *testing.T) {
 	if !again.Equal(s) || again.String() != s.String() {
 		t.Errorf("read\n%s\nand again\n%s", s, again)
 	}
-	if got := s.Data[2]; !reflect.DeepEqual(got, Objects{
-		Count: 5, Least: 1, Most: 8 << 10, Policy: 1, Life: []Deed{
+	if got := s.Data[4]; !reflect.DeepEqual(got, Objects{
+		Count: 5, Least: 1 << 10, Most: 8 << 10, Policy: 1, Life: []Deed{
 			{Verb: "put", Age: 200 * time.Hour, On: []Share{{}}},
 			{Verb: "delete", Age: 190 * time.Hour, On: []Share{{Count: 1}, {Count: 2, Away: true}}, Except: "n2/*"},
 		},

@@ -38,12 +38,15 @@ func (w *list) duration(what string) (time.Duration, error) {
 	return d, nil
 }
 
-// sizes reads 4k or 1-64k.
+// sizes reads 4k, 1-64k, which is from 1 KiB, or 1b-64k, which is from one byte.
 func (w *list) sizes() (least, most int, err error) {
 	word := w.next()
 	from, to, isRange := strings.Cut(word, "-")
 	if !isRange {
 		to = from
+	}
+	if n := len(to); n > 0 && strings.ContainsAny(to[n-1:], units) && !strings.ContainsAny(from, units) {
+		from += to[n-1:]
 	}
 	least, ok := size(from)
 	most, also := size(to)
@@ -53,10 +56,15 @@ func (w *list) sizes() (least, most int, err error) {
 	return least, most, nil
 }
 
+// units of sizes: bytes, KiB, MiB.
+const units = "bkm"
+
 func size(word string) (int, bool) {
 	unit := 1
 	if n := len(word); n > 0 {
 		switch word[n-1] {
+		case 'b':
+			word = word[:n-1]
 		case 'k':
 			unit, word = 1<<10, word[:n-1]
 		case 'm':
@@ -68,6 +76,17 @@ func size(word string) (int, bool) {
 		return 0, false
 	}
 	return n * unit, true
+}
+
+func sizesText(least, most int) string {
+	from, to := sizeText(least), sizeText(most)
+	switch {
+	case least == most:
+		return to
+	case !strings.ContainsAny(from, units) && strings.ContainsAny(to, units):
+		from += "b"
+	}
+	return from + "-" + to
 }
 
 func sizeText(n int) string {

@@ -70,10 +70,7 @@ func loadText(f float64) string {
 
 // String is a line of [data].
 func (o Objects) String() string {
-	text := fmt.Sprintf("objects %d size %s", o.Count, sizeText(o.Least))
-	if o.Most != o.Least {
-		text += "-" + sizeText(o.Most)
-	}
+	text := fmt.Sprintf("objects %d size %s", o.Count, sizesText(o.Least, o.Most))
 	if o.Policy != 0 {
 		text += " policy " + strconv.Itoa(o.Policy)
 	}
