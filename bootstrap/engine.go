@@ -18,6 +18,7 @@ import (
 
 	"understudy/actors"
 	"understudy/config"
+	"understudy/internal/fault"
 	"understudy/internal/observe/logs"
 	"understudy/messages"
 )
@@ -33,6 +34,7 @@ type Settings struct {
 	Only   actors.Overrides // restricts the pass in script mode
 	Log    zerolog.Logger   // its writer must not block
 	Ready  func()           // called once, when the tree stands; may be nil
+	Faults *fault.Injector  // what goes wrong on purpose; nil: nothing, and nothing asks
 	Parts  Parts            // replace the engine's own
 
 	// Registerer takes the engine's metrics until Close; nil: nobody does. Several engines

@@ -111,10 +111,21 @@ var rules = []rule{
 		why:    "a wire format does no I/O",
 	},
 	{
+		from: "understudy/internal/fault",
+		not:  []string{"understudy/...", "os/...", "net/...", "io/...", "math/rand/...", "syscall"},
+		why:  "what goes wrong is decided without touching anything",
+	},
+	{
 		from:   "understudy/internal/inspect",
 		not:    []string{"understudy/...", "net/http"},
 		except: []string{"understudy/messages", "understudy/internal/plan", "understudy/internal/store", "understudy/internal/swift/..."},
 		why:    "one who only looks needs no engine",
+	},
+	{
+		from:   "understudy/internal/scenario",
+		not:    []string{"os/...", "net/...", "syscall", "understudy/..."},
+		except: []string{"understudy/internal/fault"},
+		why:    "a language does nothing",
 	},
 	{
 		from:   "understudy/internal/server",
