@@ -23,7 +23,7 @@ SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export ARCH VERSION SOURCE_DATE_EPOCH
 
 CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X understudy/bootstrap.release=$VERSION" \
-	-o "$BUILD/" ./cmd/understudy ./cmd/swift-object-replicator
+	-o "$BUILD/" ./cmd/understudy ./cmd/understudy-fleet ./cmd/swift-object-replicator
 "$BUILD/understudy" completion bash >"$BUILD/completion.bash"
 "$BUILD/understudy" completion zsh >"$BUILD/completion.zsh"
 # swift-object-replicator(1) is Debian's own: it tells of the same options.
