@@ -75,7 +75,7 @@ func (n *Node) start() error {
 		return fmt.Errorf("%w of node %d: %w", ErrOptions, n.Number, err)
 	}
 	if n.cluster.spec.Process != nil {
-		n.store = store.New(store.Options{Root: n.Config.Devices, ReclaimAge: n.Config.DiskFile.ReclaimAge, Log: zerolog.Nop()})
+		n.store = n.Disk()
 		return n.Revive()
 	}
 	if n.cluster.spec.Log != nil {
