@@ -7,7 +7,7 @@ BENCH    ?= --out docs/benchmarks.md
 # hundreds of them. What it has found it has told by then.
 export GORACE ?= atexit_sleep_ms=100
 
-.PHONY: build test tools lint unit clusters interop process faults package package-test bench fuzz soak soak-daemon demo
+.PHONY: build test tools lint unit clusters interop process faults package package-test bench fuzz soak soak-daemon demo scenarios
 
 build:
 	$(GO) build -o bin/ ./cmd/...
@@ -84,3 +84,7 @@ soak-daemon: tools
 # Four nodes in one process lose a disk and get it back. Needs nothing but Go.
 demo:
 	$(GO) run ./cmd/understudy demo
+
+# Every scenario of the library, and that the verdict sees what is taken from its end state.
+scenarios:
+	$(GO) test -count=1 -timeout 20m ./internal/lab/stage -all

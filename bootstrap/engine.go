@@ -16,6 +16,7 @@ import (
 
 	"understudy/actors"
 	"understudy/config"
+	"understudy/internal/fault"
 	"understudy/internal/observe/logs"
 	"understudy/messages"
 )
@@ -31,6 +32,7 @@ type Settings struct {
 	Only   actors.Overrides // restricts the pass in script mode
 	Log    zerolog.Logger   // its writer must not block
 	Ready  func()           // called once the tree stands; may be nil
+	Faults *fault.Injector  // what goes wrong on purpose; nil: nothing, and nothing asks
 }
 
 // Engine is one node's replication engine: one supervisor and what it needs.

@@ -74,7 +74,7 @@ func (e *Engine) assemble(cfg *config.Config, before *parts) (*parts, error) {
 	if p.view, err = firstView(placement); err != nil {
 		return nil, err
 	}
-	disks := newStore(cfg, e.log)
+	disks := e.disks(cfg)
 	p.disks = disks
 	silent := breaker.New(breaker.Config{Clock: wallClock{}, Rand: globalRand{}, Log: e.log})
 	p.silent = silent
@@ -99,6 +99,7 @@ func (e *Engine) assemble(cfg *config.Config, before *parts) (*parts, error) {
 		Recon: recon.New(cfg.ReconCachePath), Cursors: cursorsIn(cfg), Metrics: p.metrics(cfg, e.log), Log: e.log,
 		Steer: func(c *messages.Course) { e.bounds.keepTo(c, silent) },
 	}
+	e.disturb(&p.deps)
 	p.guard()
 	p.opts = e.options(cfg, p.view, ips)
 	return p, nil
@@ -163,9 +164,11 @@ func firstView(p *Placement) (*messages.View, error) {
 }
 
 func newStore(cfg *config.Config, log zerolog.Logger) *store.Store {
-	return store.New(store.Options{
-		Root: cfg.Devices, MountCheck: cfg.MountCheck, ReclaimAge: cfg.DiskFile.ReclaimAge, Log: log,
-	})
+	return store.New(storeOptions(cfg, log))
+}
+
+func storeOptions(cfg *config.Config, log zerolog.Logger) store.Options {
+	return store.Options{Root: cfg.Devices, MountCheck: cfg.MountCheck, ReclaimAge: cfg.DiskFile.ReclaimAge, Log: log}
 }
 
 var _ actors.Store = localDisks{}

@@ -32,7 +32,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newVersion(), newConfig(), newDemo(), newServe(), newBench())
+	root.AddCommand(newVersion(), newConfig(), newDemo(), newServe(), newBench(), newLab())
 	root.AddCommand(newStatus(), newTree(), newEvents(), newPass(), newPause(), newResume(), newLimit(), newProfile(), newFront(), newRetry())
 	root.AddCommand(newExplain(), newInspect(), newDryRun(), newCompletion(), newMan())
 	completions(root)

@@ -108,6 +108,12 @@ var rules = []rule{
 		why:    "one who only looks needs no engine",
 	},
 	{
+		from:   "understudy/internal/scenario",
+		not:    []string{"os/...", "net/...", "syscall", "understudy/..."},
+		except: []string{"understudy/internal/fault"},
+		why:    "a language does nothing",
+	},
+	{
 		from:   "understudy/internal/server",
 		not:    []string{"understudy/actors", "understudy/bootstrap", "understudy/config", "understudy/internal/transport/..."},
 		except: nil,

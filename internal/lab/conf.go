@@ -71,7 +71,7 @@ func (c *Cluster) usesRsync() bool { return c.spec.Options["sync_method"] != "ss
 // last and so count.
 func (n *Node) writeConf() error {
 	c := n.cluster
-	text := fmt.Sprintf(serverConf, escaped(n.DevicesRoot()), escaped(c.etc()), n.IP, n.Port, escaped(n.cachePath()))
+	text := fmt.Sprintf(serverConf, escaped(n.DevicesRoot()), escaped(c.RingDir(n.Number)), n.IP, n.Port, escaped(n.cachePath()))
 	if c.rsyncd != nil {
 		text += fmt.Sprintf("rsync_module = rsync://%s:%d/{replication_ip}\n", rsyncdAddress, c.rsyncd.port)
 	}
