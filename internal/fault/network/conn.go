@@ -35,7 +35,7 @@ const queued = 64 << 10
 func newConn(under net.Conn, faults *fault.Injector, e fault.Event, in, out string, h fault.Hit, hit bool) net.Conn {
 	c := &conn{Conn: under, faults: faults, event: e, in: in, out: out, closed: make(chan struct{})}
 	if hit {
-		c.damage.set(h)
+		c.damage.set(h, faults)
 	}
 	return c
 }
@@ -87,9 +87,9 @@ func (c *conn) silenced() (*fault.Hit, error) {
 }
 
 func (c *conn) Read(p []byte) (int, error) {
-	if len(c.incoming) == 0 {
-		if n, err := c.receive(p); n == 0 || err != nil {
-			return n, err
+	for len(c.incoming) == 0 && len(p) > 0 {
+		if err := c.receive(p); err != nil {
+			return 0, err
 		}
 	}
 	if err := c.meet(c.in, &c.reading); err != nil {
@@ -103,27 +103,30 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// receive takes in what has come. Nothing comes while the connection is silent.
-func (c *conn) receive(p []byte) (int, error) {
+// receive takes in what has come, up to len(p) bytes. Nothing comes while the connection
+// is silent. What has come stays, also when the deadline is over before it is to be seen.
+func (c *conn) receive(p []byte) error {
 	if err := c.listen(); err != nil {
-		return 0, c.failed("read", err)
+		return c.failed("read", err)
 	}
 	room, end := c.damage.room(len(p))
-	if end {
-		return 0, c.end("read", &c.reading)
+	if end && c.damage.hit.Verb != "half-close" {
+		return c.end("read", &c.reading)
+	} else if end {
+		room = len(p)
 	}
 	n, err := c.Conn.Read(p[:room])
 	if n == 0 {
-		return 0, err
+		return err
 	}
 	c.damage.passed(p[:n], true)
 	c.incoming = append(c.incoming[:0], p[:n]...)
 	if h, d := c.damage.slow(n); d > 0 {
 		if err := c.pause(&c.reading, h, d); err != nil {
-			return 0, c.failed("read", err)
+			return c.failed("read", err)
 		}
 	}
-	return n, nil
+	return nil
 }
 
 // listen waits as long as the connection is silent.

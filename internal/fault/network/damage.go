@@ -15,10 +15,12 @@ type damage struct {
 	both     int64     // that have passed
 	way      [2]int64  // in, out
 	finished bool
+	lasts    func() bool // the fault is not over yet
 }
 
-func (d *damage) set(h fault.Hit) {
+func (d *damage) set(h fault.Hit, faults *fault.Injector) {
 	d.hit, d.limit = h, -1
+	d.lasts = func() bool { return faults.Lasts(h) }
 	switch h.Verb {
 	case "reset", "stall", "half-close":
 		d.limit = h.NamedInt("after-bytes", 0)
@@ -26,6 +28,10 @@ func (d *damage) set(h fault.Hit) {
 		d.hit.Verb = "" // they are met by each operation itself
 	}
 }
+
+// on tells whether there is something to do: a connection whose fault is over is a good
+// one again.
+func (d *damage) on() bool { return d.hit.Verb != "" && d.lasts() }
 
 // over lets a connection go on as if there were nothing.
 func (d *damage) over() {
@@ -46,10 +52,13 @@ func (d *damage) closeOnce() bool {
 func (d *damage) room(n int) (room int, end bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if !d.on() {
+		return n, false
+	}
 	if d.hit.Verb == "slow" {
 		n = min(n, int(max(1, d.hit.Int()/10)))
 	}
-	if d.hit.Verb == "" || d.limit < 0 {
+	if d.limit < 0 {
 		return n, false
 	}
 	left := d.limit - d.both
@@ -58,7 +67,7 @@ func (d *damage) room(n int) (room int, end bool) {
 
 // slow is how long n bytes take.
 func (d *damage) slow(n int) (fault.Hit, time.Duration) {
-	if d.hit.Verb != "slow" {
+	if d.hit.Verb != "slow" || !d.on() {
 		return fault.Hit{}, 0
 	}
 	return d.hit, time.Duration(float64(n) / float64(d.hit.Int()) * float64(time.Second))
@@ -95,7 +104,7 @@ func (d *damage) change(p []byte, from int64, way string) {
 	if meant == "" {
 		meant = "in"
 	}
-	if meant != way {
+	if meant != way || !d.on() {
 		return
 	}
 	switch d.hit.Verb {

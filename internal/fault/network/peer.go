@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -77,14 +78,14 @@ func (a *answerer) Read(p []byte) (int, error) {
 	return a.Conn.Read(p)
 }
 
+// verbs are the requests that replicators make.
+var verbs = []string{"REPLICATE", "SSYNC", "SURVEY"}
+
 // requested reads the first line of a request to an object server.
 func requested(p []byte) (e fault.Event, ok bool) {
-	line, _, ok := bytes.Cut(p[:min(len(p), 1024)], []byte("\r\n"))
-	if !ok {
-		line = p[:min(len(p), 1024)] // a long list of suffixes
-	}
+	line, _, _ := bytes.Cut(p[:min(len(p), 1024)], []byte("\r\n")) // perhaps a long list of suffixes
 	verb, rest, ok := strings.Cut(string(line), " /")
-	if !ok || verb == "" || strings.ToUpper(verb) != verb || strings.ContainsAny(verb, " /\r\n") {
+	if !ok || !slices.Contains(verbs, verb) {
 		return e, false
 	}
 	path, _, _ := strings.Cut(rest, " ")
