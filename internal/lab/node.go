@@ -109,7 +109,7 @@ func (n *Node) serve() error {
 	if err != nil {
 		return fmt.Errorf("read configuration of the server of node %d: %w", n.Number, err)
 	}
-	peers := bootstrap.NewServer(bootstrap.ServerSettings{Config: serving, Log: n.log, Store: n.store})
+	peers := bootstrap.NewServer(bootstrap.ServerSettings{Config: serving, Log: n.log, Store: n.store, Faults: n.faults})
 	ctx, cancel := context.WithCancelCause(context.Background())
 	n.cancel, n.served, n.frost = cancel, make(chan error, 1), &frost{}
 	go func(l net.Listener) { n.served <- peers.ServeOn(ctx, l) }(&frostListener{n.listener, n.frost})
