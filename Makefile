@@ -22,6 +22,7 @@ tools:
 lint:
 	$(GO) vet ./...
 	$(GO) vet -tags soak ./cmd/...
+	$(GO) vet -tags nofaults ./bootstrap ./cmd/...
 	@unformatted=$$($(GO) tool gofumpt -l .); if [ -n "$$unformatted" ]; then echo "gofumpt would change:"; echo "$$unformatted"; exit 1; fi
 	$(GO) tool staticcheck ./...
 
@@ -29,6 +30,7 @@ lint:
 unit:
 	$(GO) test -race $$($(GO) list ./... | grep -v -E '/test/(interop|process|faults|package)(/sick)?$$')
 	$(GO) test -run TestPassesLeaveNothingBehind ./actors
+	$(GO) test -tags nofaults -run Faults ./bootstrap
 	$(GO) test ./bootstrap/remoteapi ./bootstrap/fleet
 
 # process, faults, packages and interop at once, for they wait more than they work; of

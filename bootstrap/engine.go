@@ -70,6 +70,9 @@ func New(s Settings) (*Engine, error) {
 	if err := s.Parts.fit(); err != nil {
 		return nil, fmt.Errorf("make the engine: %w", err)
 	}
+	if s.Faults != nil && !FaultsBuilt {
+		return nil, errNoFaults
+	}
 	e := &Engine{settings: s, log: s.Log, crew: newCrew(), bounds: newBounds(), started: time.Now()}
 	parts, err := e.assemble(s.Config, nil)
 	if err != nil {

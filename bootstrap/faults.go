@@ -1,26 +1,42 @@
 package bootstrap
 
 import (
+	"context"
+	"net"
 	"reflect"
 	"strings"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/rs/zerolog"
 
 	"understudy/actors"
 	"understudy/config"
 	"understudy/internal/fault"
 	"understudy/internal/fault/disk"
+	"understudy/internal/fault/network"
+	faultyrsync "understudy/internal/fault/rsync"
 	"understudy/internal/store"
+	"understudy/internal/transport/rsync"
 )
+
+// faults are those of the engine's settings, nil in a build that has none.
+func (e *Engine) faults() *fault.Injector {
+	if !FaultsBuilt {
+		return nil
+	}
+	return e.settings.Faults
+}
 
 // disks makes the store of a configuration. With an injector its file system and its
 // clock go wrong as the plan in force says; without one nothing stands between.
-func (e *Engine) disks(cfg *config.Config) *store.Store {
-	options := storeOptions(cfg, e.log)
-	if e.settings.Faults != nil {
-		options.FS = disk.New(store.OS(), e.settings.Faults, disk.Config{Root: cfg.Devices})
-		options.Now = FaultyNow(e.settings.Faults)
+func (e *Engine) disks(cfg *config.Config) *store.Store { return faultyStore(cfg, e.faults(), e.log) }
+
+func faultyStore(cfg *config.Config, faults *fault.Injector, log zerolog.Logger) *store.Store {
+	options := storeOptions(cfg, log)
+	if FaultsBuilt && faults != nil {
+		options.FS = disk.New(store.OS(), faults, disk.Config{Root: cfg.Devices})
+		options.Now = FaultyNow(faults)
 	}
 	return store.New(options)
 }
@@ -28,11 +44,40 @@ func (e *Engine) disks(cfg *config.Config) *store.Store {
 // disturb puts the faults of a plan into an engine's parts; without an injector it does
 // nothing.
 func (e *Engine) disturb(d *actors.Deps) {
-	if e.settings.Faults == nil {
+	if e.faults() == nil {
 		return
 	}
 	d.Clock = faultyClock{FaultyNow(e.settings.Faults)}
 	d.Middleware = append(d.Middleware, disturbed(e.settings.Faults))
+}
+
+// dialer connects to an address, as net.Dialer.DialContext does.
+type dialer = func(ctx context.Context, network, address string) (net.Conn, error)
+
+// wire is how an engine with faults connects. Nil: there are none, and each transport
+// connects as it likes best.
+func (e *Engine) wire() dialer {
+	if e.faults() == nil {
+		return nil
+	}
+	// Every exchange has a deadline of its own: nothing is kept alive.
+	return network.Dialer(e.faults(), (&net.Dialer{KeepAlive: -1}).DialContext)
+}
+
+// answers puts the answers of a plan before a way to connect, nil if that is nil.
+func answers(faults *fault.Injector, under dialer) dialer {
+	if !FaultsBuilt || faults == nil || under == nil {
+		return under
+	}
+	return network.Answers(faults, under)
+}
+
+// spawner starts rsyncs; nil is the transport's own way.
+func spawner(faults *fault.Injector) rsync.Spawner {
+	if !FaultsBuilt || faults == nil {
+		return nil
+	}
+	return faultyrsync.Spawner(faults, rsync.Processes{})
 }
 
 // FaultyNow tells the time as a plan's faults of Clock have it.

@@ -1,3 +1,5 @@
+//go:build !nofaults
+
 package bootstrap
 
 import (

@@ -2,7 +2,6 @@ package bootstrap
 
 import (
 	"context"
-	"net"
 	"sync"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"understudy/internal/swift/ring"
 	"understudy/internal/transport/breaker"
 	"understudy/internal/transport/native"
+	"understudy/internal/transport/replicate"
 	"understudy/messages"
 )
 
@@ -26,9 +26,9 @@ var (
 )
 
 // newLane makes the engine's side of the native lane.
-func newLane(cfg *config.Config, userAgent string, silent *breaker.Set, log zerolog.Logger) *native.Lane {
+func newLane(cfg *config.Config, as replicate.Config, silent *breaker.Set, log zerolog.Logger) *native.Lane {
 	return native.New(native.Config{
-		ConnTimeout: cfg.ConnTimeout, HTTPTimeout: cfg.HTTPTimeout, UserAgent: userAgent,
+		ConnTimeout: cfg.ConnTimeout, HTTPTimeout: cfg.HTTPTimeout, UserAgent: as.UserAgent, Dial: as.Dial,
 		Cluster: clusterOf(cfg), Ring: newRingVersions(cfg.SwiftDir).version, Now: time.Now, Log: log,
 		Silent: func(n messages.Node) bool { return silent.Silent(breaker.Replicate, n) },
 		Through: func(ctx context.Context, n messages.Node, call func(context.Context) error) error {
@@ -50,12 +50,13 @@ func (p *parts) guard() {
 }
 
 // streams are how sync sessions reach peers of ours: who they are, and a way to have
-// many sessions on one connection. Nil: nobody is known, and each session has its own.
-func (p *parts) streams(log zerolog.Logger) (ours func(address string) bool, dial func(ctx context.Context, network, address string) (net.Conn, error)) {
+// many sessions on one connection. Nil: nobody is known,
+// and each session has its own, made by wire if that is not nil.
+func (p *parts) streams(wire dialer, log zerolog.Logger) (ours func(address string) bool, dial dialer) {
 	if p.lane == nil {
-		return nil, nil
+		return nil, wire
 	}
-	d := mux.NewDialer(mux.DialerConfig{Ours: p.lane.OursAt, Log: log})
+	d := mux.NewDialer(mux.DialerConfig{Ours: p.lane.OursAt, Dial: wire, Log: log})
 	p.closers = append(p.closers, d.Close)
 	return p.lane.OursAt, d.DialContext
 }

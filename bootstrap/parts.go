@@ -83,8 +83,9 @@ func (e *Engine) assemble(cfg *config.Config, before *parts) (*parts, error) {
 	silent := breaker.New(breaker.Config{Clock: wallClock{}, Rand: globalRand{}, Log: e.log})
 	p.silent = silent
 	questions := replicate.Config{ConnTimeout: cfg.ConnTimeout, HTTPTimeout: cfg.HTTPTimeout, UserAgent: "object-replicator " + strconv.Itoa(os.Getpid())}
+	questions.Dial = answers(e.faults(), e.wire())
 	if cfg.NativeLane && own.lane() {
-		p.lane = newLane(cfg, questions.UserAgent, silent, e.log)
+		p.lane = newLane(cfg, questions, silent, e.log)
 		p.closers = append(p.closers, p.lane.Close)
 		questions.Heard = p.lane.Heard
 	}
@@ -93,7 +94,7 @@ func (e *Engine) assemble(cfg *config.Config, before *parts) (*parts, error) {
 	p.closers = append(p.closers, p.peers.Close, func() { disks.ReleaseLocks() })
 	transport, err := own.Transport, error(nil)
 	if transport == nil {
-		transport, err = p.transport(cfg, disks, e.bounds, e.log)
+		transport, err = p.transport(cfg, disks, e)
 	}
 	if err != nil {
 		p.close()
@@ -185,10 +186,6 @@ func firstView(p actors.Placement) (*messages.View, error) {
 	return view, nil
 }
 
-func newStore(cfg *config.Config, log zerolog.Logger) *store.Store {
-	return store.New(storeOptions(cfg, log))
-}
-
 func storeOptions(cfg *config.Config, log zerolog.Logger) store.Options {
 	return store.Options{Root: cfg.Devices, MountCheck: cfg.MountCheck, ReclaimAge: cfg.DiskFile.ReclaimAge, Log: log}
 }
@@ -223,12 +220,13 @@ func (d localDisks) Hold(ctx context.Context, p messages.Partition) (actors.Hold
 }
 
 // transport is what sync_method names.
-func (p *parts) transport(cfg *config.Config, disks *store.Store, limits *bounds, log zerolog.Logger) (actors.Transport, error) {
+func (p *parts) transport(cfg *config.Config, disks *store.Store, e *Engine) (actors.Transport, error) {
+	limits, log := e.bounds, e.log
 	if cfg.SyncMethod == "ssync" {
 		paths := hashpath.Hasher{Prefix: cfg.Swift.HashPrefix, Suffix: cfg.Swift.HashSuffix}
-		ours, dial := p.streams(log)
+		ours, dial := p.streams(e.wire(), log)
 		return ssync.New(ssync.Config{
-			Ours: ours, Dial: dial, ConnTimeout: cfg.ConnTimeout, NodeTimeout: cfg.NodeTimeout, HTTPTimeout: cfg.HTTPTimeout,
+			Ours: ours, Dial: answers(e.faults(), dial), ConnTimeout: cfg.ConnTimeout, NodeTimeout: cfg.NodeTimeout, HTTPTimeout: cfg.HTTPTimeout,
 			LineLimit: cfg.NetworkChunkSize, Log: log, Wait: limits.pace.Wait,
 			Open: func(ctx context.Context, job messages.SyncJob) (ssync.Objects, error) {
 				open := disks.OpenObjects
@@ -248,6 +246,7 @@ func (p *parts) transport(cfg *config.Config, disks *store.Store, limits *bounds
 		ReclaimAge: cfg.DiskFile.ReclaimAge, Timeout: cfg.Rsync.Timeout, Compress: cfg.Rsync.Compress, LogTransfers: cfg.Rsync.LogTransfers,
 		ErrorLogLineLength: cfg.Rsync.ErrorLogLineLength, NamesAreProof: cfg.HandoffProof == "names",
 		Suffixes: disks.SuffixDirs, Peers: p.peers, Log: log, Begin: limits.begin,
+		Spawn: spawner(e.faults()),
 	})
 	if err != nil {
 		return nil, err

@@ -11,6 +11,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"understudy/config"
+	"understudy/internal/fault"
+	"understudy/internal/fault/network"
 	"understudy/internal/server"
 	"understudy/internal/store"
 	"understudy/internal/swift/hashpath"
@@ -18,16 +20,18 @@ import (
 
 // ServerSettings say what a Server is made of.
 type ServerSettings struct {
-	Config *config.Config // of config.ServerSection
-	Log    zerolog.Logger // its writer must not block
-	Store  *store.Store   // the disks; nil: those that Config names
-	Drain  time.Duration  // for requests at work when the server ends; 0 is 5s
+	Config *config.Config  // of config.ServerSection
+	Log    zerolog.Logger  // its writer must not block
+	Store  *store.Store    // the disks; nil: those that Config names
+	Faults *fault.Injector // what goes wrong on purpose; nil: nothing. A Store has its own
+	Drain  time.Duration   // for requests at work when the server ends; 0 is 5s
 }
 
 // Server is the receiving side of one node: it answers peers.
 type Server struct {
 	cfg      *config.Config
 	log      zerolog.Logger
+	faults   *fault.Injector
 	peers    *server.Server
 	listener net.Listener
 }
@@ -36,10 +40,10 @@ type Server struct {
 func NewServer(s ServerSettings) *Server {
 	cfg, disks := s.Config, s.Store
 	if disks == nil {
-		disks = newStore(cfg, s.Log)
+		disks = faultyStore(cfg, s.Faults, s.Log)
 	}
 	c := cfg.Server
-	return &Server{cfg: cfg, log: s.Log, peers: server.New(server.Config{
+	return &Server{cfg: cfg, log: s.Log, faults: s.Faults, peers: server.New(server.Config{
 		Store: disks, Policies: replicated(cfg.Swift.Policies, s.Log), Log: s.Log, Version: Version(),
 		NoReplication: !c.ReplicationServer, Ssync: receiving(cfg, disks), Lane: ServerLane(cfg, disks), Recon: told(cfg, s.Log),
 		DisablePath: c.DisablePath, LogRequests: c.LogRequests,
@@ -110,7 +114,11 @@ func (s *Server) Serve(ctx context.Context) error {
 	if s.listener == nil {
 		return errors.New("serve peers: nothing is listened on")
 	}
-	return s.peers.Serve(ctx, s.listener)
+	l := s.listener
+	if FaultsBuilt {
+		l = network.Listener(s.faults, l)
+	}
+	return s.peers.Serve(ctx, l)
 }
 
 // ServeOn is Serve on a listener of the caller's.

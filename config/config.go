@@ -74,6 +74,8 @@ type Config struct {
 	NetworkChunkSize int // bytes
 
 	Control Control // where operators see and steer the engine
+	// FaultsAllowed lets a fault plan make things go wrong on purpose.
+	FaultsAllowed bool
 
 	Log      Log
 	Statsd   Statsd

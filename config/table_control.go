@@ -47,6 +47,12 @@ var controlOptions = []Option{
 		form:    statusForm,
 		field:   func(c *Config) any { return &c.Control.Listen },
 	},
+	{
+		Name: "faults_allowed", Group: controlGroup, Scope: Both, Kind: Bool, Default: "no", Effect: Own,
+		Meaning: "Let a fault plan make things go wrong on purpose: that of the file in the environment's UNDERSTUDY_FAULTS, and those of " +
+			"`understudy faults`. Not for a node with data that matters. With no, a plan is refused and nothing of it costs anything.",
+		field: func(c *Config) any { return &c.FaultsAllowed },
+	},
 }
 
 func socketForm(text string) error {

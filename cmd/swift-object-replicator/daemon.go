@@ -40,15 +40,21 @@ func run(args Args) error {
 	bootstrap.SetPriority(cfg, log)
 	bootstrap.Notice(log, "Starting %d", os.Getpid())
 	bootstrap.Warn(log, cfg)
+	faults, err := bootstrap.ReadFaults(cfg)
+	if err != nil {
+		return err
+	}
+	bootstrap.TellFaults(log, faults)
+	defer bootstrap.TellInjected(log, faults)
 	stands := make(chan struct{})
 	engine, err := bootstrap.New(bootstrap.Settings{
-		Config: cfg, Once: once, Only: actors.Overrides(only), Log: log,
+		Config: cfg, Once: once, Only: actors.Overrides(only), Log: log, Faults: faults,
 		Ready: sync.OnceFunc(func() { close(stands) }),
 	})
 	if err != nil {
 		return err
 	}
-	node, err := newNode(cfg, engine, once, log)
+	node, err := newNode(cfg, engine, faults, once, log)
 	if err != nil {
 		return err
 	}

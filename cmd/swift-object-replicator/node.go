@@ -9,6 +9,7 @@ import (
 
 	"understudy/bootstrap"
 	"understudy/config"
+	"understudy/internal/fault"
 	"understudy/messages"
 )
 
@@ -34,11 +35,11 @@ type server interface {
 // newNode is the engine, and beside it a server that listens already, if the
 // configuration wants one. A pass in script mode runs beside a daemon, which has
 // the port.
-func newNode(cfg *config.Config, e *bootstrap.Engine, once bool, log zerolog.Logger) (engine, error) {
+func newNode(cfg *config.Config, e *bootstrap.Engine, faults *fault.Injector, once bool, log zerolog.Logger) (engine, error) {
 	if cfg.Serving == nil || once {
 		return e, nil
 	}
-	s := bootstrap.NewServer(bootstrap.ServerSettings{Config: cfg.Serving, Log: log, Store: e.Store(), Drain: drainLimit})
+	s := bootstrap.NewServer(bootstrap.ServerSettings{Config: cfg.Serving, Log: log, Store: e.Store(), Faults: faults, Drain: drainLimit})
 	if err := s.Listen(context.Background()); err != nil {
 		return nil, err
 	}

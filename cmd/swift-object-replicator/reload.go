@@ -52,7 +52,7 @@ func (d *daemon) reload() {
 // atStart are the options that are used while the process starts.
 var atStart = []string{
 	"user", "daemonize", "nice_priority", "ionice_class", "ionice_priority",
-	"serve_peers", "control_socket", "control_socket_mode", "status_listen", "log_name", "log_format", "log_level", "log_facility", "log_address", "log_udp_host", "log_udp_port", "log_max_line_length",
+	"serve_peers", "control_socket", "control_socket_mode", "status_listen", "faults_allowed", "log_name", "log_format", "log_level", "log_facility", "log_address", "log_udp_host", "log_udp_port", "log_max_line_length",
 }
 
 // whileServing are further such options of a process that serves peers.

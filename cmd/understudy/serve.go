@@ -53,7 +53,13 @@ func serve(cfg *config.Config, verbose bool) error {
 	defer out.Close()
 	bootstrap.SetPriority(cfg, out.Logger)
 	bootstrap.Warn(out.Logger, cfg)
-	server := bootstrap.NewServer(bootstrap.ServerSettings{Config: cfg, Log: out.Logger, Drain: drainLimit})
+	faults, err := bootstrap.ReadFaults(cfg)
+	if err != nil {
+		return err
+	}
+	bootstrap.TellFaults(out.Logger, faults)
+	defer bootstrap.TellInjected(out.Logger, faults)
+	server := bootstrap.NewServer(bootstrap.ServerSettings{Config: cfg, Log: out.Logger, Faults: faults, Drain: drainLimit})
 	if err := server.Listen(context.Background()); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,9 +28,10 @@ type loaded struct {
 // rule is a fault at work.
 type rule struct {
 	Fault
-	text string
-	ops  []string // of its verb
-	seed hash     // of plan and text
+	text    string
+	ops     []string // of its verb
+	namesOp bool     // it is for some operations only
+	seed    hash     // of plan and text
 
 	seen, fired int
 }
@@ -38,6 +40,7 @@ func load(p Plan, now time.Duration) *loaded {
 	l := &loaded{plan: p, began: now, at: map[Place][]*rule{}, over: make(chan struct{})}
 	for _, f := range p.Faults {
 		r := &rule{Fault: f, text: f.String()}
+		r.namesOp = slices.ContainsFunc(f.Where, func(m Match) bool { return m.Key == "op" })
 		r.seed = hashStart.number(p.Seed).text(r.text)
 		if known := wordsOf(f.Place); known != nil {
 			if v := known.verb(f.Do.Verb); v != nil {
@@ -99,6 +102,9 @@ func (l *loaded) until(r *rule) time.Duration {
 
 func (r *rule) meant(e *Event) bool {
 	if r.ops != nil && !contains(r.ops, e.Op) {
+		return false
+	}
+	if e.Place == Net && !r.namesOp && contains(inbound, e.Op) {
 		return false
 	}
 	for i := range r.Where {

@@ -63,10 +63,15 @@ var DiskOps = []string{
 	"getxattr", "setxattr", "allocate", "link", "space",
 }
 
+// inbound are the operations of the side that is connected to. Only faults that name one
+// meet them: else a plan that both sides follow would do everything twice.
+var inbound = []string{"accept", "receive", "send"}
+
 var (
 	delayVerb = Verb{Name: "delay", Args: []Arg{{Name: "duration", Kind: KindDuration}}, Tells: "it happens so much later"}
 	afterByte = []Arg{{Name: "after-bytes", Kind: KindCount}}
 	way       = Arg{Name: "way", Kind: KindWord, Choice: []string{"in", "out"}}
+	ends      = []string{"dial", "accept"}
 	late      = []Arg{{Name: "done", Kind: KindWord, Choice: []string{"done"}, Optional: true}}
 )
 
@@ -82,16 +87,16 @@ var Places = []PlaceWords{
 		{Name: "lie", Ops: []string{"sync", "syncdata", "syncdir"}, Tells: "success without anything being made durable"},
 		{Name: "crash", Tells: "what was not synced is lost, and the device answers EIO until the fault is over"},
 	}},
-	{Place: Net, Keys: []string{"from", "to", "port", "op"}, Ops: []string{"dial", "read", "write"}, Verbs: []Verb{
-		{Name: "refuse", Ops: []string{"dial"}, Tells: "connection refused"},
+	{Place: Net, Keys: []string{"from", "to", "port", "op"}, Ops: append([]string{"dial", "read", "write"}, inbound...), Verbs: []Verb{
+		{Name: "refuse", Ops: ends, Tells: "connection refused"},
 		{Name: "cut", Tells: "nothing passes: a connection is not made, and what is connected is silent"},
 		delayVerb,
-		{Name: "reset", Ops: []string{"dial"}, Named: afterByte, Tells: "the connection is reset after so many bytes both ways"},
-		{Name: "stall", Ops: []string{"dial"}, Named: afterByte, Tells: "nothing more passes after so many bytes both ways"},
-		{Name: "half-close", Ops: []string{"dial"}, Named: afterByte, Tells: "the peer sees the end of our bytes, and ours are lost from then on"},
-		{Name: "slow", Ops: []string{"dial"}, Args: []Arg{{Name: "bytes-per-second", Kind: KindRate}}, Tells: "so many bytes a second each way"},
-		{Name: "garbage", Ops: []string{"dial"}, Named: []Arg{afterByte[0], way}, Tells: "bytes are noise from there on"},
-		{Name: "flip", Ops: []string{"dial"}, Named: []Arg{{Name: "at", Kind: KindCount}, way}, Tells: "one bit of the byte at this place is wrong"},
+		{Name: "reset", Ops: ends, Named: afterByte, Tells: "the connection is reset after so many bytes both ways"},
+		{Name: "stall", Ops: ends, Named: afterByte, Tells: "nothing more passes after so many bytes both ways"},
+		{Name: "half-close", Ops: ends, Named: afterByte, Tells: "the peer sees the end of our bytes, and ours are lost from then on"},
+		{Name: "slow", Ops: ends, Args: []Arg{{Name: "bytes-per-second", Kind: KindRate}}, Tells: "so many bytes a second each way"},
+		{Name: "garbage", Ops: ends, Named: []Arg{afterByte[0], way}, Tells: "bytes are noise from there on"},
+		{Name: "flip", Ops: ends, Named: []Arg{{Name: "at", Kind: KindCount}, way}, Tells: "one bit of the byte at this place is wrong"},
 	}},
 	{Place: Peer, Keys: []string{"node", "peer", "port", "device", "partition", "verb"}, Verbs: []Verb{
 		{Name: "answer", Args: []Arg{{Name: "status", Kind: KindStatus}}, Tells: "the request is answered so, and never reaches the peer"},

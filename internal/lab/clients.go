@@ -60,7 +60,8 @@ func (c *Clients) Write(ctx context.Context, verb string) error {
 	c.last = now
 	l := &life{rng: c.rng, object: o}
 	made := l.told(verb, at(now, 0), scenario.Objects{Least: 1, Most: 8 << 10})
-	var spots []Spot
+	taken := 0
+	var errs []error
 	for _, s := range c.spots(o) {
 		before := slices.Clone(o.Copies[s])
 		l.apply(made, s)
@@ -68,13 +69,32 @@ func (c *Clients) Write(ctx context.Context, verb string) error {
 			continue
 		}
 		if err := c.keep(ctx, o, s, before); err != nil {
-			return fmt.Errorf("%s %s on %s: %w", verb, o.Name, s.Name(), err)
+			errs = append(errs, fmt.Errorf("%s %s on %s: %w", verb, o.Name, s.Name(), err))
+			if !c.wrote(o, s, before) {
+				o.Copies[s] = before
+				continue
+			}
 		}
-		spots = append(spots, s)
+		taken++
 	}
-	if len(spots) == 0 {
-		return errNobody
+	if taken == 0 {
+		return errors.Join(append(errs, errNobody)...)
 	}
+	c.remember(o)
+	return nil
+}
+
+// wrote tells whether a write that failed has left its file all the same: then it is
+// history, though nobody was told so.
+func (c *Clients) wrote(o *WorldObject, s Spot, before []string) bool {
+	return slices.ContainsFunc(o.Copies[s], func(name string) bool {
+		_, err := os.Lstat(filepath.Join(s.Path(c.Root), o.Dir(), name))
+		return !slices.Contains(before, name) && err == nil
+	})
+}
+
+// remember makes what all devices have been given of an object history.
+func (c *Clients) remember(o *WorldObject) {
 	var all []string
 	for _, files := range o.Copies {
 		all = append(all, files...)
@@ -83,7 +103,6 @@ func (c *Clients) Write(ctx context.Context, verb string) error {
 	if !slices.Contains(c.world.Objects, o) {
 		c.world.Objects = append(c.world.Objects, o)
 	}
-	return nil
 }
 
 // choose picks an object: a put is of a new one, two times of three.

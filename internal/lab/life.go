@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"understudy/bootstrap"
 	"understudy/internal/fault"
 	"understudy/internal/server"
@@ -76,8 +78,12 @@ func (n *Node) PowerCut() error {
 	return errors.Join(errs...)
 }
 
-// Disk is the node's disks as its server sees them.
-func (n *Node) Disk() *store.Store { return n.store }
+// Disk is the node's disks without any faults.
+func (n *Node) Disk() *store.Store {
+	return store.New(store.Options{
+		Root: n.Config.Devices, MountCheck: n.Config.MountCheck, ReclaimAge: n.Config.DiskFile.ReclaimAge, Log: zerolog.Nop(),
+	})
+}
 
 func (n *Node) reviveOutside() (err error) {
 	switch {

@@ -75,7 +75,7 @@ func (n *Node) start() error {
 		return fmt.Errorf("%w of node %d: %w", ErrOptions, n.Number, err)
 	}
 	if n.cluster.spec.Process != nil {
-		n.store = store.New(store.Options{Root: n.Config.Devices, ReclaimAge: n.Config.DiskFile.ReclaimAge, Log: zerolog.Nop()})
+		n.store = n.Disk()
 		return n.Revive()
 	}
 	if n.cluster.spec.Log != nil {
@@ -109,7 +109,7 @@ func (n *Node) serve() error {
 	if err != nil {
 		return fmt.Errorf("read configuration of the server of node %d: %w", n.Number, err)
 	}
-	peers := bootstrap.NewServer(bootstrap.ServerSettings{Config: serving, Log: n.log, Store: n.store})
+	peers := bootstrap.NewServer(bootstrap.ServerSettings{Config: serving, Log: n.log, Store: n.store, Faults: n.faults})
 	ctx, cancel := context.WithCancelCause(context.Background())
 	n.cancel, n.served, n.frost = cancel, make(chan error, 1), &frost{}
 	go func(l net.Listener) { n.served <- peers.ServeOn(ctx, l) }(&frostListener{n.listener, n.frost})

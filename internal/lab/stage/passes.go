@@ -95,16 +95,21 @@ func (st *stage) endPass(ctx context.Context, within time.Duration) error {
 	var sum messages.Stats
 	var late []string
 	for _, r := range all {
+		if st.options.Process != nil && r.node.Frozen() && !r.ended() {
+			st.frozen = append(st.frozen, r) // it goes on when it is thawed
+			continue
+		}
 		select {
 		case <-r.done:
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-timer.C:
 			timer.Reset(0) // the others had their time, too
-			late = append(late, name(r.node))
-			if err := st.halt(r); err != nil {
-				return err
+			if r.ended() {
+				break
 			}
+			late = append(late, name(r.node))
+			st.halt(r)
 		}
 		if errors.Is(r.err, context.Canceled) { // killed, or written off
 			continue
@@ -125,21 +130,35 @@ func (st *stage) endPass(ctx context.Context, within time.Duration) error {
 	return nil
 }
 
+// ended tells whether the engine has.
+func (r *running) ended() bool {
+	select {
+	case <-r.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // halt ends an engine, which it must bear whatever hangs.
-func (st *stage) halt(r *running) error {
+func (st *stage) halt(r *running) {
 	r.cancel()
 	select {
 	case <-r.done:
 	case <-time.After(graceful):
 		st.tally.gotStuck(fmt.Sprintf("the engine of %s does not end", name(r.node)))
 	}
-	return nil
 }
 
-// haltAll ends the engines that go on by themselves.
+// haltAll ends the engines that go on by themselves, or could not end in their pass.
 func (st *stage) haltAll() {
+	for _, r := range st.frozen {
+		r.node.Thaw()
+		st.halt(r)
+	}
+	st.frozen = nil
 	for number, r := range st.run {
-		_ = st.halt(r)
+		st.halt(r)
 		delete(st.run, number)
 	}
 }
@@ -147,13 +166,13 @@ func (st *stage) haltAll() {
 // halted ends all engines of a node.
 func (st *stage) halted(n *lab.Node) {
 	if r := st.run[n.Number]; r != nil {
-		_ = st.halt(r)
+		st.halt(r)
 		delete(st.run, n.Number)
 	}
 	if st.pass != nil {
 		for _, r := range st.pass.all {
 			if r.node == n {
-				_ = st.halt(r)
+				st.halt(r)
 			}
 		}
 	}
@@ -216,13 +235,19 @@ func (st *stage) settled() (quiet bool) {
 	return quiet
 }
 
+// idle tells whether a pass was begun and all of it has ended, so that nothing more will
+// happen.
+func (st *stage) idle() bool {
+	return st.pass != nil && len(st.run) == 0 && !slices.ContainsFunc(st.pass.all, func(r *running) bool { return !r.ended() })
+}
+
 // until waits until something is so; in vain it is stuck.
 func (st *stage) until(ctx context.Context, what string, patience time.Duration, so func() bool) error {
 	deadline := time.Now().Add(patience)
 	for pause := 2 * time.Millisecond; !so(); pause = min(2*pause, 100*time.Millisecond) {
-		if time.Now().After(deadline) {
+		if time.Now().After(deadline) || st.idle() && !so() {
 			st.diary.say("", "  waited in vain: %s", what)
-			st.tally.gotStuck(fmt.Sprintf("waited %s in vain: %s", patience, what))
+			st.tally.gotStuck("waited in vain: " + what)
 			return nil
 		}
 		select {

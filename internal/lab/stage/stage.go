@@ -62,6 +62,7 @@ type stage struct {
 	tally  tally
 	pass   *passing // in the background; nil: none
 	run    map[int]*running
+	frozen []*running // of passes whose process was stopped
 	plays  *playing   // the workload; nil: not begun
 	ended  bool       // the workload may not begin again
 	plan   fault.Plan // in force

@@ -23,7 +23,7 @@ import (
 	"understudy/messages"
 )
 
-// Config is what a Lane has to know. All but Silent and Through is required.
+// Config is what a Lane has to know. All but Dial, Silent and Through is required.
 type Config struct {
 	ConnTimeout time.Duration // for connecting
 	HTTPTimeout time.Duration // for the whole of an exchange, at most
@@ -33,6 +33,8 @@ type Config struct {
 	Now         func() time.Time
 	Log         zerolog.Logger
 
+	// Dial connects; a net.Dialer's DialContext when nil.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Silent tells whether a node or its device is known not to answer: it is then not
 	// asked this way. It does not block. Nil: never.
 	Silent func(messages.Node) bool
@@ -63,11 +65,18 @@ func New(cfg Config) *Lane {
 	if cfg.Through == nil {
 		cfg.Through = func(ctx context.Context, _ messages.Node, call func(context.Context) error) error { return call(ctx) }
 	}
-	dialer := net.Dialer{Timeout: cfg.ConnTimeout, KeepAlive: -1}
+	if cfg.Dial == nil {
+		cfg.Dial = (&net.Dialer{KeepAlive: -1}).DialContext
+	}
+	connect := func(ctx context.Context, network, address string) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, cfg.ConnTimeout)
+		defer cancel()
+		return cfg.Dial(ctx, network, address)
+	}
 	return &Lane{
 		cfg: cfg,
 		http: &http.Transport{
-			DialContext: dialer.DialContext, DisableCompression: true, MaxIdleConnsPerHost: 2, MaxIdleConns: 256,
+			DialContext: connect, DisableCompression: true, MaxIdleConnsPerHost: 2, MaxIdleConns: 256,
 			IdleConnTimeout: 5 * time.Second, MaxResponseHeaderBytes: 64 << 10,
 		},
 		peers: peers{known: map[string]*peer{}},
