@@ -41,6 +41,7 @@ type Engine struct {
 	log      zerolog.Logger
 	crew     *crew
 	bounds   *bounds
+	plan     planTime
 	started  time.Time
 
 	mu      sync.Mutex // guards what follows; a Reload may come at any time
@@ -85,6 +86,9 @@ func (e *Engine) Props() *actor.Props {
 // Close ends what the engine has started outside of itself: rsyncs are killed,
 // connections closed. Call it once the supervisor has been stopped.
 func (e *Engine) Close() {
+	e.plan.mu.Lock()
+	e.plan.stop()
+	e.plan.mu.Unlock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, f := range e.closers {
