@@ -31,6 +31,7 @@ unit:
 	$(GO) test -race $$($(GO) list ./... | grep -v -E '/test/(interop|process|faults|package)(/sick)?$$')
 	$(GO) test -run TestPassesLeaveNothingBehind ./actors
 	$(GO) test -tags nofaults -run Faults ./bootstrap
+	$(GO) test ./bootstrap/remoteapi ./bootstrap/fleet
 
 # process, faults, packages and interop at once, for they wait more than they work; of
 # interop what differs in its sync method or seed alone is left to "make interop".

@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -71,7 +72,10 @@ func (e *Engine) assemble(cfg *config.Config, before *parts) (*parts, error) {
 		return nil, fmt.Errorf("find the addresses of this node: %w", err)
 	}
 	p := &parts{cfg: cfg, placement: placement}
-	if p.view, err = firstView(placement); err != nil {
+	own := e.settings.Parts
+	var rings actors.Placement = placement
+	replace(&rings, own.Placement)
+	if p.view, err = firstView(rings); err != nil {
 		return nil, err
 	}
 	disks := e.disks(cfg)
@@ -80,7 +84,7 @@ func (e *Engine) assemble(cfg *config.Config, before *parts) (*parts, error) {
 	p.silent = silent
 	questions := replicate.Config{ConnTimeout: cfg.ConnTimeout, HTTPTimeout: cfg.HTTPTimeout, UserAgent: "object-replicator " + strconv.Itoa(os.Getpid())}
 	questions.Dial = answers(e.faults(), e.wire())
-	if cfg.NativeLane {
+	if cfg.NativeLane && own.lane() {
 		p.lane = newLane(cfg, questions, silent, e.log)
 		p.closers = append(p.closers, p.lane.Close)
 		questions.Heard = p.lane.Heard
@@ -88,22 +92,37 @@ func (e *Engine) assemble(cfg *config.Config, before *parts) (*parts, error) {
 	p.peers = replicate.New(questions)
 	// A thread that hangs keeps the process and its files: locks must not wait for it.
 	p.closers = append(p.closers, p.peers.Close, func() { disks.ReleaseLocks() })
-	transport, err := p.transport(cfg, disks, e)
+	transport, err := own.Transport, error(nil)
+	if transport == nil {
+		transport, err = p.transport(cfg, disks, e)
+	}
 	if err != nil {
 		p.close()
 		return nil, err
 	}
+	var peers actors.Peers = p.peers
+	replace(&peers, own.Peers)
 	p.deps = actors.Deps{
 		Clock: wallClock{}, Rand: globalRand{}, Go: e.crew.Go,
-		Placement: placement, Store: localDisks{disks, e.bounds.turn}, Peers: silent.Peers(p.peers),
+		Placement: placement, Store: localDisks{disks, e.bounds.turn}, Peers: silent.Peers(peers),
 		Transport: silent.Transport(transport, lane(cfg)), Silent: silent.States,
 		Recon: recon.New(cfg.ReconCachePath), Cursors: cursorsIn(cfg), Metrics: p.metrics(cfg, e.log), Log: e.log,
-		Steer: func(c *messages.Course) { e.bounds.keepTo(c, silent) },
+		Steer: func(c *messages.Course) { e.follows(c, silent) },
 	}
+	own.into(&p.deps)
 	e.disturb(&p.deps)
 	p.guard()
 	p.opts = e.options(cfg, p.view, ips)
 	return p, nil
+}
+
+// follows makes what is outside of the actors keep to a course, which a supervisor that is
+// born again begins with.
+func (e *Engine) follows(c *messages.Course, silent *breaker.Set) {
+	e.mu.Lock()
+	e.course = c
+	e.mu.Unlock()
+	e.bounds.keepTo(c, silent)
 }
 
 // lane names the server that pushes go to: with ssync that of the questions.
@@ -153,10 +172,13 @@ func ringPort(cfg *config.Config) int {
 	return cfg.BindPort
 }
 
-func firstView(p *Placement) (*messages.View, error) {
+func firstView(p actors.Placement) (*messages.View, error) {
 	view, err := p.Poll(context.Background(), nil)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case view == nil:
+		return nil, errors.New("read the rings: the placement has no view")
 	}
 	if len(view.Policies) > 0 && view.Policies[0].Ring == nil {
 		return nil, view.Policies[0].Err

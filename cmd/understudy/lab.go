@@ -25,7 +25,8 @@ func newLab() *cobra.Command {
 
 A scenario is a text file that tells what the cluster is, what lies on its disks,
 what goes wrong, what is done, and what must hold in the end. Many come with the
-program. docs/experiments.md is the reference of their language.`,
+program. docs/experiments.md is the reference of their language.
+Exit codes: 0 fine, 1 it did not work, 2 bad command line.`,
 		RunE: help,
 	}
 	cmd.AddCommand(newLabRun(), newLabList(), newLabShow(), newLabNode())
@@ -36,7 +37,8 @@ program. docs/experiments.md is the reference of their language.`,
 func newLabNode() *cobra.Command {
 	return &cobra.Command{
 		Use:    "node DIR NAME",
-		Short:  "Be one node of a scenario; it is started by \"lab run --processes\"",
+		Short:  "Be one node of a scenario",
+		Long:   "Be one node of a scenario. It is started by \"lab run --processes\" and reads its orders from standard input.\nExit codes: 0 its orders ended, 1 it did not work, 2 bad command line.",
 		Args:   cobra.ExactArgs(2),
 		Hidden: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -53,6 +55,7 @@ func newLabList() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "List the scenarios of the library",
+		Long:  "List the scenarios that come with the program: name and title.\nExit codes: 0 fine, 1 it did not work, 2 bad command line.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			for _, s := range scenario.Library() {
@@ -67,6 +70,7 @@ func newLabShow() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show NAME",
 		Short: "Print a scenario of the library",
+		Long:  "Print the file of a scenario that comes with the program.\nExit codes: 0 fine, 1 it did not work, 2 there is no such scenario.",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			text, err := scenario.Text(args[0])

@@ -38,6 +38,9 @@ func (l *labRun) once(ctx context.Context, s *scenario.Scenario, seed uint64, p 
 	if ctx.Err() != nil {
 		return nil, errors.New("interrupted")
 	}
+	if errors.Is(err, stage.ErrScenario) {
+		return nil, usageError{err}
+	}
 	if err != nil {
 		return nil, err
 	}

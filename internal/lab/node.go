@@ -23,6 +23,9 @@ import (
 	"understudy/messages"
 )
 
+// ErrOptions says that a node cannot be configured as a Spec's options want it.
+var ErrOptions = errors.New("read configuration")
+
 // Node is one storage node of a cluster.
 type Node struct {
 	Number int // from 1; its zone as well
@@ -69,7 +72,7 @@ func (n *Node) start() error {
 	var err error
 	n.Config, err = config.Load(n.ConfPath(), config.Options{SwiftConf: n.cluster.swiftConfPath()})
 	if err != nil {
-		return fmt.Errorf("read configuration of node %d: %w", n.Number, err)
+		return fmt.Errorf("%w of node %d: %w", ErrOptions, n.Number, err)
 	}
 	if n.cluster.spec.Process != nil {
 		n.store = store.New(store.Options{Root: n.Config.Devices, ReclaimAge: n.Config.DiskFile.ReclaimAge, Log: zerolog.Nop()})

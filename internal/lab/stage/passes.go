@@ -63,7 +63,7 @@ func (st *stage) start(ctx context.Context, n *lab.Node, once bool) (*running, e
 // itself.
 func (st *stage) beginPass(ctx context.Context, pattern string) error {
 	if st.pass != nil {
-		return errors.New("a pass is under way: it has to end first")
+		return fmt.Errorf("%w: a pass is under way, it has to end first", ErrScenario)
 	}
 	st.beginPlay(ctx)
 	p := &passing{}

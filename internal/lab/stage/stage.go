@@ -37,6 +37,10 @@ type Options struct {
 	Spoil func()
 }
 
+// ErrScenario says that a scenario can be read and makes no sense all the same: it names a
+// node that there is not, or puts an object on more devices than there are.
+var ErrScenario = errors.New("the scenario makes no sense")
+
 // graceful is how long parts may take to end when they are told to; what takes longer is
 // stuck.
 const graceful = 20 * time.Second
@@ -125,7 +129,7 @@ func (st *stage) play(ctx context.Context) (*Result, error) {
 // build makes the cluster and starts its servers.
 func (st *stage) build(ctx context.Context) (err error) {
 	if st.world, err = lab.Told(st.told, st.options.Seed, time.Now()); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", ErrScenario, err)
 	}
 	if len(st.told.Faults) > 0 || slices.ContainsFunc(st.told.Steps, func(s scenario.Step) bool { return s.Verb == "power-cut" }) {
 		if st.plan, err = st.planNamed(""); err != nil {
@@ -134,13 +138,16 @@ func (st *stage) build(ctx context.Context) (err error) {
 		st.faults = fault.NewInjector(st.plan, nil)
 	}
 	if NeedsProcesses(st.told) && st.options.Process == nil {
-		return errors.New("its faults end processes: each node has to be one of its own")
+		return fmt.Errorf("%w: its faults end processes, and each node has to be one of its own", ErrScenario)
 	}
 	st.cluster, err = lab.NewOfSpec(ctx, st.world, lab.Spec{
 		Dir: st.options.Dir, Options: st.world.Options, OwnRings: true,
 		Log:    func(node int) zerolog.Logger { return st.diary.logger(node) },
 		Faults: st.seat, Process: st.options.Process, Heard: st.diary.heard, Died: st.died,
 	})
+	if errors.Is(err, lab.ErrOptions) {
+		return fmt.Errorf("%w: %w", ErrScenario, err)
+	}
 	if err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ func (st *stage) step(ctx context.Context, s scenario.Step) error {
 func (st *stage) nodes(s scenario.Step) error {
 	all := st.chosen(s.What)
 	if len(all) == 0 {
-		return fmt.Errorf("no node is called %s", s.What)
+		return fmt.Errorf("%w: no node is called %s", ErrScenario, s.What)
 	}
 	for _, n := range all {
 		var err error
@@ -137,13 +137,13 @@ func there(path string) bool {
 func (st *stage) devices(step scenario.Step) error {
 	all := st.spots(step.What)
 	if len(all) == 0 {
-		return fmt.Errorf("no device is called %s", step.What)
+		return fmt.Errorf("%w: no device is called %s", ErrScenario, step.What)
 	}
 	for _, s := range all {
 		var err error
 		switch step.Verb {
 		case "unmount":
-			err = errors.Join(os.MkdirAll(filepath.Dir(st.away(s)), 0o755), os.Rename(s.Path(st.options.Dir), st.away(s)))
+			err = st.unmount(s)
 		case "mount":
 			err = st.mount(s)
 		case "wipe":
@@ -156,10 +156,23 @@ func (st *stage) devices(step scenario.Step) error {
 	return nil
 }
 
+func (st *stage) unmount(s lab.Spot) error {
+	if there(st.away(s)) {
+		return nil // it is not there
+	}
+	if err := os.MkdirAll(filepath.Dir(st.away(s)), 0o755); err != nil {
+		return err
+	}
+	return os.Rename(s.Path(st.options.Dir), st.away(s))
+}
+
 // mount brings a device back. Whatever somebody has put in its place meanwhile is a
 // finding: nothing may be written below a mount point that has lost its disk.
 func (st *stage) mount(s lab.Spot) error {
 	path := s.Path(st.options.Dir)
+	if !there(st.away(s)) {
+		return nil // it is not away
+	}
 	if there(path) {
 		st.diary.say(s.Name(), "something was written while the device was away")
 		st.tally.mu.Lock()

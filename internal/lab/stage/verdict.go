@@ -62,6 +62,12 @@ func (st *stage) judge(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, n := range st.cluster.Nodes { // who is to be asked has to be there
+		n.Thaw()
+		if err := n.Revive(); err != nil {
+			return nil, err
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, scenario.Patience)
 	defer cancel()
 	hashes, err := st.world.JudgeHashes(ctx, st.options.Dir, st.cluster.Address)
