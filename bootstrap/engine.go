@@ -48,6 +48,7 @@ type Engine struct {
 	log      zerolog.Logger
 	crew     *crew
 	bounds   *bounds
+	plan     planTime
 	started  time.Time
 	orders   atomic.Int32 // of the host that are at work
 
@@ -95,6 +96,9 @@ func New(s Settings) (*Engine, error) {
 // connections closed, metrics unregistered. Call it once the supervisor has been stopped;
 // a second call does nothing.
 func (e *Engine) Close() {
+	e.plan.mu.Lock()
+	e.plan.stop()
+	e.plan.mu.Unlock()
 	e.mu.Lock()
 	closers := e.closers
 	e.closers = nil

@@ -44,7 +44,7 @@ func faultyStore(cfg *config.Config, faults *fault.Injector, log zerolog.Logger)
 // disturb puts the faults of a plan into an engine's parts; without an injector it does
 // nothing.
 func (e *Engine) disturb(d *actors.Deps) {
-	if e.faults() == nil {
+	if !FaultsBuilt || e.faults() == nil {
 		return
 	}
 	d.Clock = faultyClock{FaultyNow(e.settings.Faults)}
@@ -57,7 +57,7 @@ type dialer = func(ctx context.Context, network, address string) (net.Conn, erro
 // wire is how an engine with faults connects. Nil: there are none, and each transport
 // connects as it likes best.
 func (e *Engine) wire() dialer {
-	if e.faults() == nil {
+	if !FaultsBuilt || e.faults() == nil {
 		return nil
 	}
 	// Every exchange has a deadline of its own: nothing is kept alive.

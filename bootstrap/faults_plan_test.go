@@ -60,7 +60,7 @@ func TestBuiltWithoutFaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"fault/disk.", "fault/network.", "fault/rsync.", "fault/failpoint."} {
+	for _, name := range []string{"fault/disk.", "fault/network.(", "fault/rsync.", "fault/failpoint."} {
 		if strings.Contains(string(names), "understudy/internal/"+name) {
 			t.Errorf("there is something of %s in it", name)
 		}

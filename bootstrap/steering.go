@@ -20,7 +20,9 @@ func (e *Engine) Report(ctx context.Context) (*status.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return status.Of(s, status.Facts{Program: e.program()}), nil
+	r := status.Of(s, status.Facts{Program: e.program()})
+	r.Faults = e.faultsInForce()
+	return r, nil
 }
 
 func (e *Engine) program() status.Program {
@@ -35,6 +37,12 @@ func (e *Engine) program() status.Program {
 
 // Do carries an operator's command out. A *status.Refusal has changed nothing.
 func (e *Engine) Do(ctx context.Context, c status.Command) (*status.Done, error) {
+	switch c := c.(type) { // a plan may have made the supervisor hang: it is not asked
+	case status.ApplyFaults:
+		return e.applyFaults(c)
+	case status.ClearFaults:
+		return e.clearFaults()
+	}
 	s, err := e.Snapshot(ctx)
 	if err != nil {
 		return nil, err

@@ -33,7 +33,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.AddCommand(newVersion(), newConfig(), newDemo(), newServe(), newBench(), newLab())
-	root.AddCommand(newStatus(), newTree(), newEvents(), newPass(), newPause(), newResume(), newLimit(), newProfile(), newFront(), newRetry(), newFleet())
+	root.AddCommand(newStatus(), newTree(), newEvents(), newPass(), newPause(), newResume(), newLimit(), newProfile(), newFront(), newRetry(), newFaults(), newFleet())
 	root.AddCommand(newExplain(), newInspect(), newDryRun(), newCompletion(), newMan())
 	completions(root)
 	return root

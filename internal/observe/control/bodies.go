@@ -27,6 +27,9 @@ var bodies = map[string]func() body{
 	"front":   func() body { return &frontBody{} },
 	"retry":   func() body { return &retryBody{} },
 	"profile": func() body { return &profileBody{} },
+
+	"faults/apply": func() body { return &applyBody{} },
+	"faults/clear": func() body { return &clearBody{} },
 }
 
 type (
@@ -43,6 +46,11 @@ type (
 		status.SetProfile
 		For float64 `json:"for_seconds,omitempty"`
 	}
+	applyBody struct {
+		status.ApplyFaults
+		For float64 `json:"for_seconds,omitempty"`
+	}
+	clearBody struct{ status.ClearFaults }
 )
 
 // bodyOf is the body and the path of a command.
@@ -62,6 +70,10 @@ func bodyOf(c status.Command) (path string, b any, err error) {
 		return "/v1/limits", c, nil
 	case status.SetProfile:
 		return "/v1/profile", profileBody{c, c.For.Seconds()}, nil
+	case status.ApplyFaults:
+		return "/v1/faults/apply", applyBody{c, c.For.Seconds()}, nil
+	case status.ClearFaults:
+		return "/v1/faults/clear", c, nil
 	}
 	return "", nil, fmt.Errorf("no path takes a %T", c)
 }
@@ -174,3 +186,13 @@ func (b *profileBody) command() (c status.Command, err error) {
 	b.SetProfile.For, err = duration(b.For)
 	return b.SetProfile, err
 }
+
+func (b *applyBody) command() (c status.Command, err error) {
+	if b.Plan == "" {
+		return nil, status.Refuse("no plan is given")
+	}
+	b.ApplyFaults.For, err = duration(b.For)
+	return b.ApplyFaults, err
+}
+
+func (b *clearBody) command() (status.Command, error) { return b.ClearFaults, nil }

@@ -159,6 +159,8 @@ func refused(code int, data []byte) error {
 		return fmt.Errorf("ask the engine: it answers %d %s", code, http.StatusText(code))
 	}
 	switch code {
+	case http.StatusForbidden:
+		return &status.Refusal{Forbidden: true, Why: p.Error}
 	case http.StatusBadRequest:
 		return &status.Refusal{Why: p.Error}
 	case http.StatusNotFound:

@@ -86,6 +86,8 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 	switch {
 	case errors.As(err, &refusal) && refusal.Unknown:
 		fail(w, http.StatusNotFound, refusal.Why)
+	case errors.As(err, &refusal) && refusal.Forbidden:
+		fail(w, http.StatusForbidden, refusal.Why)
 	case errors.As(err, &refusal):
 		fail(w, http.StatusBadRequest, refusal.Why)
 	case errors.As(err, &bad):

@@ -86,6 +86,13 @@ var nodeFamilies = []family{
 	{"understudy_verdict", "1 for the state of the node: healthy, paused, degraded or failing.", gauge, []string{"state"}, func(r *status.Report, put func(float64, ...string)) {
 		oneHot(string(r.Verdict.State), verdicts, func(v float64, s string) { put(v, s) })
 	}},
+	one("understudy_faults_active", "1 while a fault plan is in force: things go wrong on purpose.", gauge, func(r *status.Report) float64 { return truth(r.Faults != nil) }),
+	one("understudy_faults_fired", "Faults that have happened by the plan in force; 0 without one.", gauge, func(r *status.Report) float64 {
+		if r.Faults == nil {
+			return 0
+		}
+		return float64(r.Faults.Fired)
+	}),
 	one("understudy_paused", "1 while an operator holds the whole node back.", gauge, func(r *status.Report) float64 { return truth(r.Paused != nil) }),
 	{"understudy_policy_state", "1 for the state of a policy.", gauge, []string{"policy", "state"}, policyStates},
 	{"understudy_policy_paused", "1 while an operator leaves a policy out.", gauge, []string{"policy"}, policyPauses},

@@ -49,7 +49,7 @@ func vital(d *deviceView) string {
 }
 
 // sectionNames are the templates of all sections but the devices', which are one each.
-var sectionNames = []string{"node", "verdict", "holds", "rates", "settings", "tree", "policies", "peers", "events"}
+var sectionNames = []string{"node", "faults", "verdict", "holds", "rates", "settings", "tree", "policies", "peers", "events"}
 
 // past is the rendered history of a device. It is the greatest part of a page and
 // changes with each pass only, so it is a section of its own and kept.

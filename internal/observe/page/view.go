@@ -22,6 +22,7 @@ type nodeView struct {
 	Profile  string
 	Limits   []limitView
 	Stored   bool
+	Faults   *faultsView
 	Holds    []string
 	Plots    []plot
 	Totals   totalsView
@@ -34,6 +35,11 @@ type nodeView struct {
 	Events   []eventView
 	Crashes, Births,
 	DeadLetters string
+}
+
+type faultsView struct {
+	Until, Fired string
+	Counts       []status.FaultCount
 }
 
 type totalsView struct{ Jobs, Failures, Bytes, Hashed, Pushed, Removed string }
@@ -93,6 +99,13 @@ func viewNode(r *status.Report) *nodeView {
 		v.Mark = "?"
 	}
 	v.Title = fmt.Sprintf("%s %s: %s", v.Mark, r.Program.Node, r.Verdict.State)
+	if f := r.Faults; f != nil {
+		v.Title = "FAULTS! " + v.Title
+		v.Faults = &faultsView{Until: "until the process ends", Fired: count(f.Fired), Counts: f.Counts}
+		if !f.Until.IsZero() {
+			v.Faults.Until = "for " + span(f.Until.Sub(at)) + " more"
+		}
+	}
 	if !r.Settings.Until.IsZero() {
 		v.Profile += ", " + span(r.Settings.Until.Sub(at)) + " left"
 	}

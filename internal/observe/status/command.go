@@ -16,7 +16,8 @@ type Engine interface {
 	Do(ctx context.Context, c Command) (*Done, error)
 }
 
-// Command is one of PauseCommand, ResumeCommand, RunPass, Front, Retry, SetLimits and SetProfile.
+// Command is one of PauseCommand, ResumeCommand, RunPass, Front, Retry, SetLimits, SetProfile, ApplyFaults
+// and ClearFaults.
 type Command interface{ command() }
 
 // Scope is what a pause holds back.
@@ -101,8 +102,9 @@ type Done struct {
 
 // Refusal is a command that cannot be carried out.
 type Refusal struct {
-	Unknown bool // it names a device, policy, peer, or profile that there is not
-	Why     string
+	Unknown   bool // it names a device, policy, peer, or profile that there is not
+	Forbidden bool // the configuration does not allow it
+	Why       string
 }
 
 func (r *Refusal) Error() string { return r.Why }

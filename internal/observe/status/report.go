@@ -16,6 +16,7 @@ type Report struct {
 	At          time.Time `json:"at"`
 	Program     Program   `json:"program"`
 	Verdict     Verdict   `json:"verdict"`
+	Faults      *Faults   `json:"faults,omitempty"` // the fault plan in force, nil almost always
 	Paused      *Pause    `json:"paused,omitempty"` // the whole node
 	Round       Round     `json:"round"`
 	Totals      Totals    `json:"totals"`

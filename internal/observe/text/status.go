@@ -50,6 +50,7 @@ func stateInk(state status.State) ink {
 }
 
 func (s *sheet) head(r *status.Report) {
+	s.faults(r)
 	p := r.Program
 	s.put(fmt.Sprintf("  node: %s, pid %d, up %s, %s", p.Node, p.PID, since(r.At, p.Started), p.Version), plain)
 	s.line(span{" state: ", plain}, span{strings.ToUpper(string(r.Verdict.State)), stateInk(r.Verdict.State)}, span{pauseNote(r.At, r.Paused), yellow})
