@@ -20,7 +20,7 @@ type Rules struct {
 	Waiting int // how many may wait for one disk and direction; others are sent away for Most
 }
 
-// DefaultRules are those that docs/admission.md has measured.
+// DefaultRules are those of the table in docs/admission.md with two leases.
 func DefaultRules() Rules {
 	return Rules{
 		In: 2, Out: 2, Term: time.Minute, Ahead: 5 * time.Minute, Slack: 30 * time.Second,
