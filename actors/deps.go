@@ -13,7 +13,8 @@ import (
 // Deps is everything the actors use of the world. Nothing else in this package
 // reads a clock, draws a random number, opens a file, dials a peer, starts a
 // process or starts a goroutine, so that the whole engine also runs in virtual
-// time. All fields but Lane and the last two are required.
+// time. All fields but Lane, Admission and the last two are
+// required.
 type Deps struct {
 	Clock     Clock
 	Rand      Rand
@@ -23,6 +24,7 @@ type Deps struct {
 	Peers     Peers
 	Transport Transport
 	Lane      Lane                        // nil: every partition is asked for alone
+	Admission Admission                   // nil: every push begins at once
 	Silent    func() []messages.PeerState // the peers that do not answer; does not block
 	Recon     Recon
 	Cursors   Cursors
@@ -124,6 +126,17 @@ type Lane interface {
 	// one answer for each ask: Unknown where a peer has not told. It blocks for a
 	// bounded time.
 	Survey(ctx context.Context, asks []messages.SurveyAsk) []messages.SurveyAnswer
+}
+
+// Admission asks the owners of the disks at both ends of a push whether it may begin.
+type Admission interface {
+	// Asks tells whether there is somebody to ask about a node. It does not block.
+	Asks(node messages.Node) bool
+	// Reserve asks: *messages.BusyError when the push has to wait; any other error says
+	// that nobody knows, and the push begins. release, which may be nil, ends what was
+	// granted; it may be called more than once and does not block. Reserve blocks for a
+	// bounded time.
+	Reserve(ctx context.Context, ask messages.PushAsk) (release func(), err error)
 }
 
 // Transport moves suffixes to a peer. Sync reports an ordinary failure in the

@@ -33,11 +33,12 @@ type Device struct {
 
 	lister, prober, keeper, surveyor errand // each has at most one call out
 
-	wake     alarm // ends a rest
-	probing  alarm // asks for the next probe
-	noting   alarm // asks for the next note of the cursor
-	unloaded bool  // the cursor of an earlier process has still to be looked at
-	ills     int   // jobs in a row that the disk's illness ended
+	wake      alarm // ends a rest
+	probing   alarm // asks for the next probe
+	noting    alarm // asks for the next note of the cursor
+	recalling alarm // asks for deferred jobs that are due
+	unloaded  bool  // the cursor of an earlier process has still to be looked at
+	ills      int   // jobs in a row that the disk's illness ended
 
 	due    bool         // a pass is to begin as soon as no pause forbids it
 	failed map[job]bool // partitions whose last job failed
@@ -64,7 +65,9 @@ type flight struct {
 	place    uint32 // in the order of the pass
 	peers    []messages.Node
 	flight   *messages.Flight
-	reported bool // its numbers have gone to the recorder, its slot is given back
+	reported bool          // its numbers have gone to the recorder, its slot is given back
+	waits    bool          // it was deferred: another actor goes on with it
+	spent    time.Duration // by earlier actors, whose slots are given back
 	stuck    bool
 }
 
@@ -121,6 +124,10 @@ func (d *Device) Receive(c actor.Context) {
 		d.partitionDone(c, m)
 	case *messages.PartitionStuck:
 		d.partitionStuck(c, m)
+	case *postponed:
+		d.postpone(c, m)
+	case *recallDue:
+		d.recall(c)
 	case *actor.Terminated:
 		d.partitionGone(c, m.Who)
 	case *answer:
@@ -147,6 +154,7 @@ func (d *Device) end() {
 	d.wake.stop()
 	d.probing.stop()
 	d.noting.stop()
+	d.recalling.stop()
 }
 
 // answered takes in what one of the device's own calls has brought.

@@ -3,6 +3,7 @@ package actors
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -19,10 +20,13 @@ func (d *Device) pump(c actor.Context) {
 	if d.stopping || !d.open {
 		return
 	}
+	if d.cut == "" {
+		d.handoffsFirst()
+	}
 	if d.cut != "" {
 		d.drop()
+		d.abandonAll(c)
 	}
-	d.handoffsFirst()
 	if !d.paused() {
 		d.askSlots(c, min(d.ready(), d.window())-d.asked)
 	}
@@ -40,7 +44,11 @@ func (d *Device) window() int {
 
 // ready is how many of those that wait may begin.
 func (d *Device) ready() int {
-	n := len(d.front) + d.handoffs.Len()
+	n := len(d.front) + d.dueNow()
+	if len(d.deferred) >= mostDeferred {
+		return n
+	}
+	n += d.handoffs.Len()
 	if d.course.Limits.HandoffsFirst && (d.phase == messages.StateListing || d.reverting()) {
 		return n
 	}
@@ -61,7 +69,7 @@ func (d *Device) reverting() bool {
 			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(d.deferred, func(w *deferral) bool { return w.job.Kind == messages.Revert })
 }
 
 // handoffsFirst cuts the pass when it comes to the primaries and handoffs are left.
@@ -113,6 +121,10 @@ func (d *Device) launch(c actor.Context) bool {
 			if d.try(c, plan.Waiting{Policy: j.policy, Number: j.number, Place: d.queue.Place(j.policy, j.number)}) {
 				return true
 			}
+			continue
+		case d.goOn(c):
+			return true
+		case len(d.deferred) >= mostDeferred:
 			continue
 		case d.handoffs.Len() > 0:
 			from = d.handoffs
@@ -195,7 +207,9 @@ func (d *Device) partitionGone(c actor.Context, who *actor.PID) {
 		return
 	}
 	delete(d.live, who.Id)
-	d.tell(c, &messages.JobGone{Device: d.name, Flight: r.flight})
+	if !r.waits {
+		d.tell(c, &messages.JobGone{Device: d.name, Flight: r.flight})
+	}
 	if !r.reported {
 		failures := messages.FailureNodes{}
 		failures.Count(r.peers...)
@@ -216,7 +230,7 @@ func (d *Device) partitionGone(c actor.Context, who *actor.PID) {
 func (d *Device) report(c actor.Context, r *flight, o messages.Outcome) {
 	r.reported = true
 	d.account(c, r.job, r.flight, o)
-	d.giveBack(c, o.Elapsed)
+	d.giveBack(c, o.Elapsed-r.spent)
 }
 
 // account counts one partition that has been looked at.

@@ -23,6 +23,7 @@ type pass struct {
 	singles  *plan.Backlog      // those that were surveyed, or cannot be, and have to have a job
 	looked   map[job]int        // of singles: suffixes that a survey has hashed
 	front    []job              // those that an operator brought forward
+	deferred []*deferral        // jobs that wait for busy peers
 	batch    *batch             // what is being surveyed, or nil
 	live     map[string]*flight // by PID, until its report or its end
 	asked    int                // slots asked for and not yet granted
@@ -126,7 +127,7 @@ func (d *Device) nap(c actor.Context) {
 
 // waiting is how many partitions wait for their job.
 func (d *Device) waiting() int {
-	return len(d.front) + d.queue.Len() + d.handoffs.Len() + d.singles.Len()
+	return len(d.front) + len(d.deferred) + d.queue.Len() + d.handoffs.Len() + d.singles.Len()
 }
 
 // reached is the place in the order below which every partition has been looked at.
@@ -139,6 +140,9 @@ func (d *Device) reached() uint64 {
 	low := min(d.queue.First(), d.handoffs.First(), d.singles.First())
 	for _, j := range d.front {
 		low = min(low, uint64(d.queue.Place(j.policy, j.number)))
+	}
+	for _, w := range d.deferred {
+		low = min(low, uint64(w.seat.place))
 	}
 	if d.batch != nil && !d.batch.over {
 		low = min(low, d.batch.first)

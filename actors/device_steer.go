@@ -94,7 +94,9 @@ func (d *Device) bringForward(c actor.Context, m *messages.Front) {
 	told := &messages.Forwarded{Known: true, State: d.phase}
 	for _, number := range m.Partitions {
 		j := job{uint32(m.Policy), number}
-		if d.take(j) {
+		if d.hasten(j) {
+			told.Count++
+		} else if d.take(j) {
 			d.front = append(d.front, j)
 			told.Count++
 		} else if len(d.wanted) < mostFailed {
@@ -156,6 +158,9 @@ func (d *Device) atWork(j job) bool {
 			return true
 		}
 	}
+	if slices.ContainsFunc(d.deferred, func(w *deferral) bool { return w.seat.job == j }) {
+		return true
+	}
 	return d.batch != nil && slices.ContainsFunc(d.batch.jobs, func(s sample) bool { return s.job == j })
 }
 
@@ -179,6 +184,9 @@ func (d *Device) leaveOut(c actor.Context) {
 func (d *Device) tellFlights(c actor.Context) {
 	for _, f := range d.live {
 		d.tell(c, &messages.JobBegun{Device: d.name, Flight: f.flight})
+	}
+	for _, w := range d.deferred {
+		d.tell(c, &messages.JobBegun{Device: d.name, Flight: w.seat.flight})
 	}
 	if d.batch != nil {
 		d.tell(c, &messages.JobBegun{Device: d.name, Flight: d.batch.flight})

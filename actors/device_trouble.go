@@ -33,6 +33,7 @@ func (d *Device) leave(c actor.Context, state, why string) {
 		d.cut, d.broken = why, d.sought || d.cursor.Done > 0
 	}
 	d.drop()
+	d.abandonAll(c)
 	absent := messages.OutOfService(d.phase)
 	d.why = why
 	d.become(c, state, d.away)

@@ -28,6 +28,8 @@ func (l *life) end() {
 
 func (l *life) ending() bool { return l.stopping }
 
+var _ = []mortal{(*Partition)(nil), (*Device)(nil)} // a method of theirs must not hide one of life
+
 type mortal interface {
 	end()
 	ending() bool

@@ -41,6 +41,11 @@ type Partition struct {
 	ill    error                        // an illness of the disk that hashing met
 	revert revertState
 
+	asker    errand                       // the question whether a push may begin
+	admitted func(actor.Context, *answer) // what to do with its answer
+	grants   []grant
+	wait     deferral // what earlier actors of the job have handed on
+
 	troubles []messages.Trouble
 }
 
@@ -48,7 +53,8 @@ func partitionProps(e *engine) *actor.Props {
 	return e.props(func() actor.Actor {
 		return &Partition{
 			life: newLife(), errand: errand{deps: e.deps, timeout: e.opts.CallTimeout, grace: callGrace},
-			opts: e.opts, log: e.deps.Log,
+			asker: errand{deps: e.deps, timeout: reserveTimeout, grace: reserveGrace},
+			opts:  e.opts, log: e.deps.Log,
 		}
 	})
 }
@@ -58,29 +64,44 @@ func (p *Partition) Receive(c actor.Context) {
 	switch m := c.Message().(type) {
 	case *messages.StartJob:
 		p.start(c, m)
+	case *resumed:
+		p.resume(c, m)
 	case *messages.RingsChanged:
 		if p.job != nil {
 			p.revert.ring = m.View.Find(p.job.Partition.Policy)
 		}
 	case *answer:
-		if !p.back(m) {
-			return
-		}
-		if p.stuck {
-			c.Request(c.Parent(), &messages.PartitionDone{})
-			return
-		}
-		p.state(c, m)
+		p.answered(c, m)
 	case *overdue:
-		if p.late(m) && !p.stuck {
+		switch {
+		case p.late(m) && !p.stuck:
 			p.giveUp(c, errStuck.Error())
+		case p.asker.late(m):
+			p.asker.out = false
+			p.heard(c, nil)
 		}
 	case *messages.GiveUp:
-		if p.out && !p.stuck {
+		if (p.out || p.asker.out) && !p.stuck {
 			p.giveUp(c, m.Why)
 		}
 	case *actor.Stopping:
 		p.drop()
+		p.asker.drop()
+	}
+}
+
+// answered takes in what a call has brought.
+func (p *Partition) answered(c actor.Context, a *answer) {
+	switch {
+	case p.asker.back(a):
+		p.heard(c, a)
+	case a.task == &p.asker:
+		belated(a)
+	case !p.back(a):
+	case p.stuck:
+		c.Request(c.Parent(), &messages.PartitionDone{})
+	default:
+		p.state(c, a)
 	}
 }
 
@@ -123,17 +144,32 @@ func (p *Partition) hashing(c actor.Context, a *answer) {
 
 // ask puts the question to the next peer, or ends the job.
 func (p *Partition) ask(c actor.Context) {
+	p.giveBack(p.node)
 	node, ok := p.update.Next()
 	if !ok {
-		if p.update.RanOut() {
-			inSwiftsWords(p.event(p.log.Error())).Msgf("Ran out of handoffs while replicating partition %d of policy %d",
-				p.job.Partition.Number, p.job.Partition.Policy)
-		}
-		p.done(c, nil)
+		p.wentThrough(c)
 		return
 	}
-	peers, policy, number := p.deps.Peers, p.job.Partition.Policy, p.job.Partition.Number
-	p.node, p.state = node, p.asking
+	p.node = node
+	p.question(c)
+}
+
+// wentThrough ends an update job that has been through its peers.
+func (p *Partition) wentThrough(c actor.Context) {
+	if p.postpone(c, p.update.Latecomers()) {
+		return
+	}
+	if p.update.RanOut() {
+		inSwiftsWords(p.event(p.log.Error())).Msgf("Ran out of handoffs while replicating partition %d of policy %d",
+			p.job.Partition.Number, p.job.Partition.Policy)
+	}
+	p.done(c, nil)
+}
+
+// question asks the peer in hand for its suffix hashes.
+func (p *Partition) question(c actor.Context) {
+	peers, node, policy, number := p.deps.Peers, p.node, p.job.Partition.Policy, p.job.Partition.Number
+	p.state = p.asking
 	p.enter(messages.PhaseAsking)
 	p.run(c, p.ctx, func(ctx context.Context) (any, error) { return peers.Hashes(ctx, node, policy, number) })
 }
@@ -189,6 +225,14 @@ func (p *Partition) rehashing(c actor.Context, a *answer) {
 		p.ask(c)
 		return
 	}
+	p.admit(c, p.sync, func(c actor.Context) {
+		p.update.Later(p.node)
+		p.ask(c)
+	})
+}
+
+// sync pushes what differs to the peer in hand.
+func (p *Partition) sync(c actor.Context) {
 	p.update.Pushing()
 	transport, job := p.deps.Transport, messages.SyncJob{
 		Partition: p.job.Partition, Region: p.job.Region, Node: p.node, Suffixes: p.diff,
@@ -241,8 +285,11 @@ func (p *Partition) brokeDown(c actor.Context, err error) {
 	}
 }
 
-// attempted tells the collector that a job has begun which is not skipped.
+// attempted tells the collector that a job has begun which is not skipped, once.
 func (p *Partition) attempted() {
+	if p.wait.times > 0 {
+		return
+	}
 	p.deps.Metrics.Count(p.metric("count."+p.job.Partition.Device), 1)
 }
 

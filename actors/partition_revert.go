@@ -30,6 +30,11 @@ type revertState struct {
 
 func (p *Partition) startRevert(c actor.Context) {
 	p.revert.ring = p.job.Ring
+	p.holdIt(c)
+}
+
+// holdIt locks and lists the partition.
+func (p *Partition) holdIt(c actor.Context) {
 	p.revert.plan = plan.NewRevert(p.job.Region, p.job.Peers, nil, 0, false) // until it is known what there is
 	store, partition, life := p.deps.Store, p.job.Partition, p.ctx
 	p.state = p.holding
@@ -74,18 +79,34 @@ func (p *Partition) notHeld(c actor.Context, err error) {
 
 // push serves the next primary, or goes on to what may be given up.
 func (p *Partition) push(c actor.Context) {
+	p.giveBack(p.node)
 	step, ok := p.revert.plan.Next()
 	if !ok {
-		p.remove(c)
+		if !p.postpone(c, p.revert.plan.Latecomers()) {
+			p.remove(c)
+		}
 		return
 	}
+	p.node = step.Node
+	if step.CheckOnly != nil { // moves nothing
+		p.sendHeld(c, step)
+		return
+	}
+	p.admit(c, func(c actor.Context) { p.sendHeld(c, step) }, func(c actor.Context) {
+		p.revert.plan.Later(step.Node)
+		p.push(c)
+	})
+}
+
+// sendHeld pushes what is held to the primary in hand.
+func (p *Partition) sendHeld(c actor.Context, step plan.RevertStep) {
 	manifest := p.revert.hold.Manifest()
 	transport, job := p.deps.Transport, messages.SyncJob{
 		Partition: p.job.Partition, Region: p.job.Region, Node: step.Node, Suffixes: manifest.Suffixes,
 		Handoff: true, Held: manifest.Files, CheckOnly: step.CheckOnly,
 		Flight: p.job.Flight,
 	}
-	p.node, p.state = step.Node, p.pushing
+	p.state = p.pushing
 	p.enter(messages.PhaseSyncing)
 	p.run(c, p.ctx, func(ctx context.Context) (any, error) { return transport.Sync(ctx, job) })
 }
@@ -100,6 +121,9 @@ func (p *Partition) pushing(c actor.Context, a *answer) {
 		r := a.value.(messages.SyncResult)
 		p.revert.plan.Pushed(p.node, r.OK, r.Proven)
 		p.pushed(r.OK)
+		if r.OK {
+			p.wait.served = append(p.wait.served, p.node)
+		}
 	}
 	p.push(c)
 }

@@ -34,6 +34,8 @@ const (
 	PhaseHolding   = "holding"   // locking and listing a handoff
 	PhaseRemoving  = "removing"  // giving up what the peers have proven to hold
 	PhaseComparing = "comparing" // a survey
+	PhaseReserving = "reserving" // asking whether a peer's disk takes a push now
+	PhaseDeferred  = "deferred"  // waiting, without a slot, until it takes one
 )
 
 // Enter notes that the job has come to a phase.

@@ -70,6 +70,12 @@ var rules = []rule{
 		why:    "a disk knows no network and no actor",
 	},
 	{
+		from:   "understudy/internal/admission",
+		not:    []string{"os/...", "net/...", "syscall", "io/...", "sync/...", "math/rand/...", "understudy/...", "github.com/asynkron/..."},
+		except: nil,
+		why:    "a ledger is told the time and asked, nothing else",
+	},
+	{
 		from:   "understudy/internal/native",
 		not:    []string{"os/...", "net/...", "syscall", "io/...", "sync/...", "golang.org/x/sys/...", "understudy/..."},
 		except: []string{"understudy/messages", "understudy/internal/swift/hashes"},

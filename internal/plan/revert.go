@@ -20,6 +20,7 @@ type Revert struct {
 	served  map[int]messages.Files    // remote region → what its first node has proven
 	targets nodeSet
 	failed  nodeSet
+	later   []messages.Node // they want no push now
 	broken  bool
 	counts  messages.Counts
 }
@@ -94,6 +95,15 @@ func (r *Revert) Failed(n messages.Node) {
 	r.broken = true
 }
 
+// Later notes a primary that wants no push now: nothing is given up in this attempt.
+func (r *Revert) Later(n messages.Node) {
+	r.later = append(r.later, n)
+	r.counts.Rsync-- // Next has counted it
+}
+
+// Latecomers are the primaries that a push is still owed.
+func (r *Revert) Latecomers() []messages.Node { return r.later }
+
 // MayGo is what may be given up: the files that enough primaries have proven. It
 // is empty unless the job went through its nodes without an error and, with
 // handoff_delete at 0, every single one succeeded. ok tells that the partition may
@@ -104,7 +114,7 @@ func (r *Revert) Failed(n messages.Node) {
 // number of successes is counted file by file.
 func (r *Revert) MayGo() (files messages.Files, ok bool) {
 	switch {
-	case r.broken || r.peers == 0 || len(r.queue) > 0 && len(r.held) > 0:
+	case r.broken || r.peers == 0 || len(r.later) > 0 || len(r.queue) > 0 && len(r.held) > 0:
 		return nil, false
 	case len(r.held) == 0:
 		return messages.Files{}, true // no object in it: only empty folders and debris
@@ -130,7 +140,10 @@ func (r *Revert) Broke() { r.broken = true }
 
 // Result is the job's numbers.
 func (r *Revert) Result() (messages.Counts, messages.FailureNodes) {
-	failed := r.failed
+	failed := nodeSet{slices.Clone(r.failed.nodes)}
+	for _, n := range r.later {
+		failed.add(n) // the job ends without them
+	}
 	counts := r.counts
 	counts.Failure += len(failed.nodes)
 	counts.Success += r.peers - len(failed.nodes)

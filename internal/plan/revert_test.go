@@ -111,3 +111,21 @@ func TestSameNodes(t *testing.T) {
 		t.Error("another address, or fewer nodes, is the same")
 	}
 }
+
+// A primary that wants no push now keeps all of the handoff, whatever others have proven.
+func TestRevertWithLatecomersKeepsAll(t *testing.T) {
+	peers := []messages.Node{{ID: 1, ReplicationIP: "a", Device: "d1"}, {ID: 2, ReplicationIP: "b", Device: "d2"}}
+	held := messages.Files{"0123": {"1.data"}}
+	r := NewRevert(1, peers, held, 1, false)
+	first, _ := r.Next()
+	r.Pushed(first.Node, true, held)
+	second, _ := r.Next()
+	r.Later(second.Node)
+	if files, ok := r.MayGo(); ok {
+		t.Errorf("%v may go", files)
+	}
+	counts, failures := r.Result()
+	if want := (messages.Counts{Attempted: 1, Rsync: 1, Success: 1, Failure: 1}); counts != want || len(failures) != 1 {
+		t.Errorf("got %+v %v, want %+v", counts, failures, want)
+	}
+}

@@ -20,7 +20,8 @@ type Update struct {
 	synced   map[int]bool // remote regions that have received a copy in this job
 	counts   messages.Counts
 	hashes   messages.Hashes
-	suffixes int // how many there are
+	suffixes int             // how many there are
+	later    []messages.Node // they want no push now
 	ranOut   bool
 	broken   bool
 }
@@ -77,6 +78,20 @@ func (u *Update) Unmounted(n messages.Node) {
 // Failed notes that nothing could be done for a node.
 func (u *Update) Failed(n messages.Node) { u.failed.add(n) }
 
+// Later notes a node that differs and wants no push now. Next leaves it out until Again.
+func (u *Update) Later(n messages.Node) { u.later = append(u.later, n) }
+
+// Latecomers are the nodes that a push is still owed.
+func (u *Update) Latecomers() []messages.Node { return u.later }
+
+// Again makes the nodes that a push is still owed the next ones, as if they had not
+// been asked yet.
+func (u *Update) Again() {
+	u.queue = append(slices.Clone(u.later), u.queue...)
+	u.left += len(u.later)
+	u.later, u.ranOut = nil, false
+}
+
 // Compare lists the suffixes to bring to a node that answered with its hashes.
 func (u *Update) Compare(remote messages.Hashes) []string {
 	return Differ(u.hashes, remote)
@@ -114,7 +129,10 @@ func (u *Update) RanOut() bool { return u.ranOut }
 
 // Result is the job's numbers. It may be asked at any time.
 func (u *Update) Result() (messages.Counts, messages.FailureNodes) {
-	failed := u.failed
+	failed := nodeSet{slices.Clone(u.failed.nodes)}
+	for _, n := range u.later {
+		failed.add(n) // the job ends without them
+	}
 	if u.broken {
 		failed = u.targets
 	}

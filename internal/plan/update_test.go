@@ -139,3 +139,31 @@ func TestNodesAreToldApartAsSwiftDoes(t *testing.T) {
 		t.Errorf("failure %d, want 1", counts.Failure)
 	}
 }
+
+// A node left for later comes again, and counts once.
+func TestUpdateComesBackToLatecomers(t *testing.T) {
+	peers := []messages.Node{{ID: 1, ReplicationIP: "a", Device: "d1"}, {ID: 2, ReplicationIP: "b", Device: "d2"}}
+	u := NewUpdate(1, peers, nil, 0)
+	first, _ := u.Next()
+	u.Later(first)
+	u.Next()
+	u.Matched()
+	if _, ok := u.Next(); ok || len(u.Latecomers()) != 1 {
+		t.Fatal("the node left for later is asked at once, or forgotten")
+	}
+	if counts, _ := u.Result(); counts.Failure != 1 || counts.Success != 1 {
+		t.Errorf("ended here: %+v", counts)
+	}
+	u.Again()
+	if n, ok := u.Next(); !ok || n.ID != first.ID {
+		t.Fatal("it does not come again")
+	}
+	u.Pushing()
+	u.Pushed(first, 1, true)
+	if _, ok := u.Next(); ok {
+		t.Error("there is one more")
+	}
+	if counts, failures := u.Result(); counts.Failure != 0 || counts.Success != 2 || counts.Rsync != 1 || failures != nil {
+		t.Errorf("got %+v %v", counts, failures)
+	}
+}
