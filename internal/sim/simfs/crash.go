@@ -1,0 +1,90 @@
+package simfs
+
+import (
+	"maps"
+	"math/rand/v2"
+	"slices"
+)
+
+// Crash cuts the power: what was not synced is lost, but for a part that had
+// reached the disk by itself. percent is how likely each change was to do so. A
+// change that stands on a lost one is lost, too, as in a journal. Files open
+// before are of no use afterwards; the machine must be given up.
+func (d *Disk) Crash(percent int, rng *rand.Rand) {
+	var lost []change
+	for _, c := range d.log {
+		if rng.IntN(100) < percent && !c.standsOn(lost) {
+			c.commit()
+		} else {
+			lost = append(lost, c)
+		}
+	}
+	d.log = nil
+	d.used = 0
+	seen := map[*inode]bool{}
+	d.recover(d.root, percent, rng, seen)
+}
+
+// standsOn tells whether a change makes no sense without one of some others.
+func (c change) standsOn(lost []change) bool {
+	for _, l := range lost {
+		for _, e := range l.set {
+			if c.dead != nil && e.dir == c.dead {
+				return true
+			}
+			for _, mine := range c.set {
+				if mine.dir == e.dir && mine.name == e.name {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// recover makes what is durable what is seen.
+func (d *Disk) recover(n *inode, percent int, rng *rand.Rand, seen map[*inode]bool) {
+	n.lock, n.opens = nil, 0
+	if !n.isDir() {
+		if !seen[n] {
+			seen[n], n.links = true, 0
+			n.settle(percent, rng)
+			n.room, n.kept = int64(len(n.data)), 0
+			d.used += n.room
+		}
+		n.links++
+		return
+	}
+	n.links = 1
+	n.entries = maps.Clone(n.safe.entries)
+	for _, name := range sortedNames(n.entries) {
+		child := n.entries[name]
+		if child.isDir() {
+			child.parent = n
+		}
+		d.recover(child, percent, rng, seen)
+	}
+}
+
+// settle is what a power cut makes of a file.
+func (n *inode) settle(percent int, rng *rand.Rand) {
+	if !n.clean() {
+		switch {
+		case rng.IntN(100) < percent: // all of it had been written
+		case !n.safe.written && rng.IntN(2) == 0: // its size, but not its blocks
+			n.data = make([]byte, len(n.data))
+			n.attrs = maps.Clone(n.safe.attrs)
+		case !n.safe.written: // a file without content
+			n.data, n.attrs = nil, maps.Clone(n.safe.attrs)
+		default:
+			n.data, n.attrs = n.safe.data, maps.Clone(n.safe.attrs)
+		}
+	}
+	if n.attrs == nil {
+		n.attrs = map[string][]byte{}
+	}
+	n.data = slices.Clone(n.data)
+	n.sync()
+}
+
+func sortedNames(m map[string]*inode) []string { return slices.Sorted(maps.Keys(m)) }
