@@ -42,8 +42,12 @@ func TestCrash(t *testing.T) {
 		percent   int
 		want      string
 	}{
-		{true, true, 0, "content"}, {true, false, 0, "nothing"}, {false, false, 0, "nothing"},
-		{false, false, 100, "content"}, {false, true, 0, "torn"}, {true, false, 100, "content"},
+		{true, true, 0, "content"},
+		{true, false, 0, "nothing"},
+		{false, false, 0, "nothing"},
+		{false, false, 100, "content"},
+		{false, true, 0, "torn"},
+		{true, false, 100, "content"},
 	} {
 		d := NewDisk("d", 2, 1<<20)
 		m := boot(d)

@@ -30,13 +30,15 @@ type Config struct {
 	// Heard is told of every exchange with a node what lane its answer has offered,
 	// empty for none, or why there was no answer. It must not block. It may be nil.
 	Heard func(node messages.Node, lane string, err error)
+	// Dial connects; a net.Dialer's DialContext when nil. Only connections that are also a
+	// syscall.Conn are kept for the next exchange.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Client exchanges REPLICATE requests. It is safe for concurrent use. Call Close
 // when it is no longer needed.
 type Client struct {
 	cfg    Config
-	dialer net.Dialer
 	pool   pool
 	bodies sync.Pool // of *[]byte
 }
@@ -49,9 +51,11 @@ func New(cfg Config) *Client {
 	if cfg.Heard == nil {
 		cfg.Heard = func(messages.Node, string, error) {}
 	}
+	if cfg.Dial == nil {
+		cfg.Dial = (&net.Dialer{KeepAlive: -1}).DialContext // every exchange has a deadline of its own
+	}
 	return &Client{
 		cfg:    cfg,
-		dialer: net.Dialer{KeepAlive: -1}, // every exchange has a deadline of its own
 		bodies: sync.Pool{New: func() any { return new([]byte) }},
 	}
 }

@@ -50,7 +50,7 @@ func (c *Client) exchange(ctx context.Context, node messages.Node, policy int, p
 func (c *Client) dial(ctx context.Context, address string, deadline time.Time) (*conn, error) {
 	dialCtx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	nc, err := c.dialer.DialContext(dialCtx, "tcp", address)
+	nc, err := c.cfg.Dial(dialCtx, "tcp", address)
 	if err != nil {
 		return nil, c.connTimeout(err)
 	}
