@@ -265,3 +265,8 @@ func (n *Net) pause(ctx context.Context, name string, d time.Duration) error {
 		return ctx.Err()
 	}
 }
+
+// Calm is weather in which nothing breaks. It is as slow as before.
+func (w Weather) Calm() Weather {
+	return Weather{Slowest: min(w.Slowest, 100*time.Millisecond), Fragment: w.Fragment}
+}
