@@ -108,7 +108,8 @@ func (c *clients) draw(o *object, at timestamp.Timestamp) request {
 // targets are mostly the primaries; in the place of some there is another disk.
 func (c *clients) targets(w *world, o *object) []lab.Spot {
 	spots := slices.Clone(o.policy.Primaries(o.part))
-	all := w.drawn.Spots()
+	// A device that the policy's ring does not know is nobody's, as in Swift.
+	all := slices.DeleteFunc(w.drawn.Spots(), func(s lab.Spot) bool { return !o.policy.In(s) })
 	for i := range spots {
 		if c.rng.IntN(5) == 0 {
 			spots[i] = all[c.rng.IntN(len(all))]

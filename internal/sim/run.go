@@ -4,10 +4,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"understudy/internal/sim/simfs"
 )
 
 // Result is what came of a seed.
@@ -103,6 +107,27 @@ func (w *world) rage() {
 			d.mend()
 		}
 		m.up(n)
+		for _, d := range n.disks {
+			w.audit(d)
+		}
+	}
+}
+
+// audit does what an object auditor does in the end, for replicators do not read what
+// they believe to be in its place: a file that is not whole leaves, and its suffix is
+// marked.
+func (w *world) audit(d *disk) {
+	for _, p := range w.drawn.Policies {
+		if p.Erasure {
+			continue
+		}
+		w.truth.scan(p, d, func(o *object, file string, l simfs.Look) {
+			if !whole(file, l) {
+				w.edge("quarantined by the auditor")
+				d.fs.Drop(o.dir())
+				d.fs.Drop(o.policy.Dir() + "/" + strconv.FormatUint(uint64(o.part), 10) + "/hashes.pkl")
+			}
+		})
 	}
 }
 
@@ -141,6 +166,9 @@ func (w *world) settle() time.Duration {
 		if len(found) == 0 {
 			w.problem("after %s and %d steps: not at rest", took.Round(time.Second), w.sched.Steps())
 		}
+	}
+	if !ok {
+		w.sched.Note(stacks())
 	}
 	w.truth.all()
 	return took
@@ -184,4 +212,10 @@ func Keys(m map[string]int) []string {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// stacks are what all goroutines do.
+func stacks() string {
+	buf := make([]byte, 4<<20)
+	return string(buf[:runtime.Stack(buf, true)])
 }

@@ -208,6 +208,37 @@ func (d *Disk) Damage(path string, f func(data []byte) []byte) bool {
 	return true
 }
 
+// Drop takes a file or a directory and all below it away, durably.
+func (d *Disk) Drop(path string) {
+	path = strings.Trim(path, "/")
+	dir, name := "", path
+	if i := strings.LastIndexByte(path, '/'); i >= 0 {
+		dir, name = path[:i], path[i+1:]
+	}
+	at := d.walk(dir, false)
+	if at == nil || at.entries[name] == nil {
+		return
+	}
+	n := at.entries[name]
+	delete(at.entries, name)
+	delete(at.safe.entries, name)
+	d.dropped(n)
+}
+
+func (d *Disk) dropped(n *inode) {
+	if !n.isDir() {
+		n.links--
+		n.let()
+		return
+	}
+	n.links = 0
+	for _, child := range n.entries {
+		d.dropped(child)
+	}
+	clear(n.entries)
+	clear(n.safe.entries)
+}
+
 // Wipe makes the disk an empty one, as a new one in its place.
 func (d *Disk) Wipe() {
 	d.root = d.inode(typeDir | 0o755)
