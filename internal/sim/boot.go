@@ -194,9 +194,6 @@ func (b *boot) before(c simfs.Call) error {
 	if d := b.node.disk(c.Path); d != nil {
 		return d.befall(b, c)
 	}
-	if changes(c.Op) {
-		b.node.world.problem("%s: %s %s below a mount point without its disk", b.node.name, c.Op, c.Path)
-	}
 	return nil
 }
 
@@ -209,7 +206,7 @@ func changes(op string) bool {
 	return true
 }
 
-func (b *boot) gone(c simfs.Call) { b.node.world.truth.gone(b.node.name, c) }
+func (b *boot) gone(c simfs.Call) { b.node.world.truth.gone(b.node, c) }
 
 // disks are a store as the actors know it.
 type disks struct {

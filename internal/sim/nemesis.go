@@ -182,7 +182,12 @@ func (d *disk) spare(some func(*object) bool) bool {
 		for _, s := range o.policy.Primaries(o.part) {
 			primaries[s] = true
 		}
-		other := func(e *disk) bool { return e != d && primaries[lab.Spot{Node: e.node.number, Device: e.name}] }
+		other := func(e *disk) view {
+			if e == d || !primaries[lab.Spot{Node: e.node.number, Device: e.name}] {
+				return nil
+			}
+			return certain
+		}
 		if t.missing(o, other) != "" {
 			return false
 		}

@@ -171,20 +171,45 @@ func newest(files map[string]bool) (t times) {
 	return t
 }
 
-// copies are the whole files of an object that a power cut everywhere would leave
-// right now, on disks that ok lets through.
-func (t *truth) copies(o *object, ok func(*disk) bool) map[string]bool {
+// view is a way to look at a disk: which whole files of a directory it shows.
+type view func(d *disk, dir string) []string
+
+// seen shows what everybody sees.
+func seen(d *disk, dir string) []string { return shown(d.fs.Names(dir), dir, d.fs.Look) }
+
+// durable shows what a power cut right now would leave.
+func durable(d *disk, dir string) []string { return shown(d.fs.DurableNames(dir), dir, d.fs.Durable) }
+
+// certain shows what is seen and durable.
+func certain(d *disk, dir string) []string {
+	return shown(d.fs.Names(dir), dir, func(path string) (simfs.Look, bool) { l, _ := d.fs.Look(path); return l, l.Safe })
+}
+
+// ordered shows what is seen and has a durable content: for what happens on the same
+// disk later the name counts, too, for a journal keeps the order.
+func ordered(d *disk, dir string) []string {
+	return shown(d.fs.Names(dir), dir, func(path string) (simfs.Look, bool) { l, _ := d.fs.Look(path); return l, l.Clean })
+}
+
+func shown(names []string, dir string, look func(string) (simfs.Look, bool)) (files []string) {
+	for _, file := range names {
+		if _, err := diskfile.ParseName(file); err != nil {
+			continue
+		}
+		if l, ok := look(dir + "/" + file); ok && whole(file, l) {
+			files = append(files, file)
+		}
+	}
+	return files
+}
+
+// copies are the whole files of an object on all disks, as each is looked at.
+func (t *truth) copies(o *object, at func(*disk) view) map[string]bool {
 	found := map[string]bool{}
 	for _, n := range t.world.nodes {
 		for _, d := range n.disks {
-			if !ok(d) {
-				continue
-			}
-			for _, file := range d.fs.Names(o.dir()) {
-				if _, err := diskfile.ParseName(file); err != nil {
-					continue
-				}
-				if l, _ := d.fs.Look(o.dir() + "/" + file); l.Safe && whole(file, l) {
+			if look := at(d); look != nil {
+				for _, file := range look(d, o.dir()) {
 					found[file] = true
 				}
 			}
@@ -193,13 +218,13 @@ func (t *truth) copies(o *object, ok func(*disk) bool) map[string]bool {
 	return found
 }
 
-// missing tells what of an object's newest acknowledged state is nowhere durable;
+// missing tells what of an object's newest acknowledged state is nowhere to be found;
 // empty when all is.
-func (t *truth) missing(o *object, ok func(*disk) bool) string {
+func (t *truth) missing(o *object, at func(*disk) view) string {
 	if len(o.acked) == 0 || o.loose {
 		return ""
 	}
-	want, have := newest(o.acked), newest(t.copies(o, ok))
+	want, have := newest(o.acked), newest(t.copies(o, at))
 	switch {
 	case have.base < want.base:
 		return fmt.Sprintf("the state of %s is nowhere, the newest is of %q", want.base, have.base)
@@ -209,11 +234,11 @@ func (t *truth) missing(o *object, ok func(*disk) bool) string {
 	return ""
 }
 
-func everywhere(*disk) bool { return true }
+func all(v view) func(*disk) view { return func(*disk) view { return v } }
 
 // gone checks, at the moment in which a file has lost its name, that its object is
 // durable elsewhere.
-func (t *truth) gone(node string, c simfs.Call) {
+func (t *truth) gone(n *node, c simfs.Call) {
 	parts := strings.Split(strings.TrimPrefix(c.Path, devicesRoot+"/"), "/")
 	if len(parts) < 5 || !strings.HasPrefix(parts[1], "objects") {
 		return
@@ -223,19 +248,34 @@ func (t *truth) gone(node string, c simfs.Call) {
 		return
 	}
 	t.checks++
-	if why := t.missing(o, everywhere); why != "" && !t.lostYet[o.String()] {
+	here := n.disk(c.Path)
+	t.lost(o, t.missing(o, func(d *disk) view {
+		if d == here {
+			return ordered
+		}
+		return certain
+	}), fmt.Sprintf("%s %s of %s", n.name, c.Op, c.Path))
+}
+
+func (t *truth) lost(o *object, why, when string) {
+	if why != "" && !t.lostYet[o.String()] {
 		t.lostYet[o.String()] = true
-		t.world.problem("lost: %s %s of %s: %s: %s", node, c.Op, c.Path, o, why)
+		t.world.problem("lost: %s: %s: %s", when, o, why)
 	}
 }
 
-// all checks every object.
+// all checks every object: it must be there, and still be there after a power cut of
+// all nodes at once. And nothing may be below a mount point without its disk.
 func (t *truth) all() {
 	for _, k := range slices.Sorted(maps.Keys(t.objects)) {
-		o := t.objects[k]
-		if why := t.missing(o, everywhere); why != "" && !t.lostYet[o.String()] {
-			t.lostYet[o.String()] = true
-			t.world.problem("lost: %s: %s", o, why)
+		t.lost(t.objects[k], t.missing(t.objects[k], all(seen)), "seen")
+		t.lost(t.objects[k], t.missing(t.objects[k], all(durable)), "durable")
+	}
+	for _, n := range t.world.nodes {
+		for _, d := range n.disks {
+			if names := n.system.Names(d.path()); len(names) > 0 {
+				t.world.problem("wrong: below the mount point of %s: %v", d, names)
+			}
 		}
 	}
 }

@@ -7,39 +7,20 @@ import (
 )
 
 // Crash cuts the power: what was not synced is lost, but for a part that had
-// reached the disk by itself. percent is how likely each change was to do so. A
-// change that stands on a lost one is lost, too, as in a journal. Files open
-// before are of no use afterwards; the machine must be given up.
+// reached the disk by itself. Changes of directories do so in their order, as by a
+// journal; percent is how likely each one was to do so after the one before, and each
+// file's content to be whole. Files open before are of no use afterwards; the machine
+// must be given up.
 func (d *Disk) Crash(percent int, rng *rand.Rand) {
-	var lost []change
 	for _, c := range d.log {
-		if rng.IntN(100) < percent && !c.standsOn(lost) {
-			c.commit()
-		} else {
-			lost = append(lost, c)
+		if rng.IntN(100) >= percent {
+			break
 		}
+		c.commit()
 	}
 	d.log = nil
 	d.used = 0
-	seen := map[*inode]bool{}
-	d.recover(d.root, percent, rng, seen)
-}
-
-// standsOn tells whether a change makes no sense without one of some others.
-func (c change) standsOn(lost []change) bool {
-	for _, l := range lost {
-		for _, e := range l.set {
-			if c.dead != nil && e.dir == c.dead {
-				return true
-			}
-			for _, mine := range c.set {
-				if mine.dir == e.dir && mine.name == e.name {
-					return true
-				}
-			}
-		}
-	}
-	return false
+	d.recover(d.root, percent, rng, map[*inode]bool{})
 }
 
 // recover makes what is durable what is seen.

@@ -182,6 +182,7 @@ type Look struct {
 	Mode  uint32
 	Data  []byte
 	Attrs map[string][]byte
+	Clean bool // its content is durable
 	Safe  bool // a power cut right now leaves it as it is, and under this path
 	Age   time.Duration
 }
@@ -192,8 +193,26 @@ func (d *Disk) Look(path string) (Look, bool) {
 	if n == nil {
 		return Look{}, false
 	}
-	safe := d.walk(path, true) == n && (n.isDir() || n.clean())
-	return Look{n.mode, n.data, n.attrs, safe, time.Since(n.mtime)}, true
+	clean := n.isDir() || n.clean()
+	return Look{n.mode, n.data, n.attrs, clean, clean && d.walk(path, true) == n, time.Since(n.mtime)}, true
+}
+
+// Durable is Look after a power cut that keeps nothing which was not synced.
+func (d *Disk) Durable(path string) (Look, bool) {
+	n := d.walk(path, true)
+	if n == nil {
+		return Look{}, false
+	}
+	return Look{n.mode, n.safe.data, n.safe.attrs, true, true, time.Since(n.mtime)}, true
+}
+
+// DurableNames are those in a directory after such a power cut.
+func (d *Disk) DurableNames(path string) []string {
+	n := d.walk(path, true)
+	if n == nil || !n.isDir() {
+		return nil
+	}
+	return sortedNames(n.safe.entries)
 }
 
 // Damage changes a file's content on the disk itself, as bad sectors do.
