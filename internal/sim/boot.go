@@ -41,7 +41,6 @@ type boot struct {
 	silent  *breaker.Set
 	rng     *rand.Rand
 	dead    atomic.Bool
-	calls   int
 	panics  *rand.Rand
 }
 
@@ -184,8 +183,7 @@ func (b *boot) before(c simfs.Call) error {
 	if !b.alive() {
 		return unix.EIO
 	}
-	b.calls++
-	if changes(c.Op) || b.calls%b.node.world.plan.grain == 0 {
+	if c.Op == "open" || changes(c.Op) || b.node.world.step(c) {
 		b.node.world.sched.Gate(b.node.name + " " + c.Op + " " + strings.TrimPrefix(c.Path, devicesRoot+"/"))
 		if !b.alive() {
 			return unix.EIO

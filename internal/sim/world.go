@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"hash/fnv"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -16,6 +17,7 @@ import (
 
 	"understudy/internal/lab"
 	"understudy/internal/sim/sched"
+	"understudy/internal/sim/simfs"
 	"understudy/internal/sim/simnet"
 	"understudy/internal/swift/metadata"
 	"understudy/messages"
@@ -53,6 +55,14 @@ func (w *world) problem(format string, args ...any) {
 	if len(w.problems) < 20 {
 		w.problems = append(w.problems, text)
 	}
+}
+
+// step tells whether a call that changes nothing is a step of its own. It must not
+// depend on anything that goroutines which run at once could change.
+func (w *world) step(c simfs.Call) bool {
+	h := fnv.New64a()
+	_, _ = io.WriteString(h, c.Op+c.Path)
+	return (h.Sum64()^w.seed)%uint64(w.plan.grain) == 0
 }
 
 // epoch is when simulations begin; that of testing/synctest is too early for Swift.

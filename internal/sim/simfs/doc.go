@@ -17,7 +17,7 @@ import (
 // Call is one thing that is about to be done to a file system.
 type Call struct {
 	Op   string // of the system call: "open", "write", "rename" …
-	Path string // absolute
+	Path string // absolute; of an open file with "#" and its number
 }
 
 // Hooks stand before and behind every call. Both may be nil.

@@ -3,6 +3,7 @@ package simfs
 import (
 	"io"
 	"slices"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 
@@ -14,6 +15,7 @@ type file struct {
 	machine *Machine
 	node    *inode
 	path    string
+	label   string // path and number: two that are open are never called the same
 	flags   int
 	at      int64
 	closed  bool
@@ -37,7 +39,8 @@ func (m *Machine) OpenFile(at store.Dir, name string, flags int, perm uint32) (s
 		return nil, fault("open", path, err)
 	}
 	n.opens++
-	f := &file{machine: m, node: n, path: path, flags: flags}
+	m.next++
+	f := &file{machine: m, node: n, path: path, label: path + "#" + strconv.Itoa(m.next), flags: flags}
 	m.files[f] = true
 	return f, nil
 }
@@ -117,7 +120,7 @@ func (s spot) unnamed(perm uint32) (*inode, error) {
 }
 
 func (f *file) enter(op string) error {
-	if err := f.machine.enter(op, f.path); err != nil {
+	if err := f.machine.enter(op, f.label); err != nil {
 		return err
 	}
 	if f.closed {

@@ -252,7 +252,7 @@ func (c *Conn) fail(op string, err error) error {
 func (c *Conn) CloseWrite() error {
 	h := c.out
 	h.mu.Lock()
-	if h.shut || h.err != nil {
+	if h.shut || h.err != nil || c.lost.Load() {
 		h.mu.Unlock()
 		return nil
 	}
@@ -277,7 +277,7 @@ func (c *Conn) Close() error {
 		h.deaf = true
 		h.tell()
 		h.mu.Unlock()
-		if unread {
+		if unread && !c.lost.Load() {
 			peer := c.peer
 			c.net.sched.Post(c.name+" reset", func() { peer.broken() })
 		}

@@ -10,7 +10,9 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -112,8 +114,11 @@ func (n *Net) Down(host string, power bool) {
 		}
 	}
 	n.mu.Unlock()
+	slices.SortFunc(ends, func(a, b *Conn) int { return strings.Compare(a.name, b.name) })
 	for _, c := range ends {
 		c.broken()
+	}
+	for _, c := range ends {
 		if !power {
 			peer := c.peer
 			n.sched.Post(c.name+" reset", func() { peer.broken() })
