@@ -7,7 +7,7 @@ BENCH    ?= --out docs/benchmarks.md
 # hundreds of them. What it has found it has told by then.
 export GORACE ?= atexit_sleep_ms=100
 
-.PHONY: build test tools lint unit clusters interop process faults package package-test bench fuzz soak soak-daemon demo
+.PHONY: build test tools lint unit clusters interop process faults package package-test bench fuzz soak soak-daemon demo scenarios
 
 build:
 	$(GO) build -o bin/ ./cmd/...
@@ -29,6 +29,7 @@ lint:
 unit:
 	$(GO) test -race $$($(GO) list ./... | grep -v -E '/test/(interop|process|faults|package)(/sick)?$$')
 	$(GO) test -run TestPassesLeaveNothingBehind ./actors
+	$(GO) test ./bootstrap/remoteapi ./bootstrap/fleet
 
 # process, faults, packages and interop at once, for they wait more than they work; of
 # interop what differs in its sync method or seed alone is left to "make interop".
@@ -84,3 +85,7 @@ soak-daemon: tools
 # Four nodes in one process lose a disk and get it back. Needs nothing but Go.
 demo:
 	$(GO) run ./cmd/understudy demo
+
+# Every scenario of the library, and that the verdict sees what is taken from its end state.
+scenarios:
+	$(GO) test -count=1 -timeout 20m ./internal/lab/stage -all

@@ -43,8 +43,18 @@ type Reload struct {
 // spawns it below an actor of its own; bootstrap spawns it at the top, under a
 // Guardian.
 func SupervisorProps(deps Deps, opts Options, first *messages.View) *actor.Props {
-	e := newEngine(deps, opts)
-	return e.props(func() actor.Actor { return newSupervisor(e, first) })
+	return RestartableProps(func() Reload { return Reload{Deps: deps, Options: opts, View: first} })
+}
+
+// RestartableProps are SupervisorProps for a host whose strategy may restart the
+// supervisor: each incarnation begins with what current says at its birth, and not
+// with what was true when the properties were made.
+func RestartableProps(current func() Reload) *actor.Props {
+	now := current()
+	return newEngine(now.Deps, now.Options).props(func() actor.Actor {
+		now := current()
+		return newSupervisor(newEngine(now.Deps, now.Options), now.View)
+	})
 }
 
 // dispatcher runs mailboxes as the host of the engine runs all its work.

@@ -255,7 +255,9 @@ func (r *Recorder) state(c actor.Context, m *messages.DeviceState) {
 		d.Disk = m.Disk
 	}
 	if messages.OutOfService(before.State) != messages.OutOfService(m.State) {
-		r.remember(messages.SupervisionEvent{At: r.now(), Kind: messages.EventDevice, Actor: m.Device, Why: inWords(m)})
+		event := messages.SupervisionEvent{At: r.now(), Kind: messages.EventDevice, Actor: m.Device, Why: inWords(m)}
+		r.remember(event)
+		publish(c, &messages.Happened{Engine: c.Parent(), Event: event})
 	}
 	if messages.OutOfService(before.State) != messages.OutOfService(m.State) || before.Why != m.Why || before.Disk != d.Disk {
 		r.publishState(c, m.Device)

@@ -85,4 +85,18 @@ func (s *Supervisor) happened(c actor.Context, m *messages.SupervisionEvent) {
 		level.Str("event", m.Kind).Str("actor", m.Actor).Str("directive", m.Directive).Str("why", m.Why).Int("count", n).Msg("supervision")
 	}
 	c.Request(s.wiring.Recorder, m)
+	if m.Kind != messages.EventLate {
+		publish(c, &messages.Happened{Engine: c.Self(), Event: *m})
+	}
+}
+
+// publish tells a host on the system's event stream. A subscriber runs in this actor: its
+// panic is its own affair.
+func publish(c actor.Context, event any) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.Logger().Error("a subscriber of the event stream panicked", "event", fmt.Sprintf("%T", event), "panic", r)
+		}
+	}()
+	c.ActorSystem().EventStream.Publish(event)
 }

@@ -40,8 +40,12 @@ const (
 	roleWatcher  = "/rings"
 )
 
-// rebirth brings a crashed actor back. Sender: the supervisor's own timer.
-type rebirth struct{ who string }
+// rebirth brings a crashed actor back. Sender: the timer of the supervisor's incarnation
+// that by is the life of: one that comes after its end brings nobody.
+type rebirth struct {
+	who string
+	by  *Supervisor
+}
 
 // IgnoreDeadLetterLogging: the supervisor may have ended meanwhile.
 func (*rebirth) IgnoreDeadLetterLogging() {}
@@ -81,13 +85,23 @@ func (s *Supervisor) Receive(c actor.Context) {
 	case *actor.Terminated:
 		s.gone(c, m.Who)
 	case *rebirth:
-		s.bear(c, m.who)
-	case *actor.Stopping:
-		s.deaf()
-		s.expiry.stop()
-		for _, stop := range s.timers {
-			stop()
+		if m.by == s {
+			s.bear(c, m.who)
 		}
+	case *actor.Stopping, *actor.Restarting:
+		s.leave()
+	}
+}
+
+// leave lets nothing reach this incarnation any more. A successor in its place starts
+// its own devices: a birth that was still due would be a second one.
+func (s *Supervisor) leave() {
+	if s.deaf != nil { // it has never started
+		s.deaf()
+	}
+	s.expiry.stop()
+	for _, stop := range s.timers {
+		stop()
 	}
 }
 
@@ -101,6 +115,7 @@ func (s *Supervisor) start(c actor.Context) {
 	if s.e.opts.Ready != nil {
 		s.e.opts.Ready()
 	}
+	publish(c, &messages.EngineStarted{Engine: c.Self()})
 }
 
 // settle makes the device actors match the rings.
@@ -184,8 +199,9 @@ func (s *Supervisor) roundDone(c actor.Context, m *messages.RoundDone) {
 			delete(s.crashes, who)
 		}
 	}
+	publish(c, &messages.RoundEnded{Engine: c.Self(), Stats: m.Stats, Cut: m.Cut})
 	if s.e.opts.Once {
-		c.ActorSystem().EventStream.Publish(&messages.RunDone{Stats: m.Stats})
+		c.ActorSystem().EventStream.Publish(&messages.RunDone{Engine: c.Self(), Stats: m.Stats})
 	}
 }
 
@@ -222,7 +238,7 @@ func (s *Supervisor) gone(c actor.Context, who *actor.PID) {
 	wait := plan.Backoff(s.crashes[name], rebirthLeast, rebirthMost, float64(s.e.deps.Rand.IntN(1000))/1000)
 	s.log.Error().Str("actor", who.Id).Int("crashes", s.crashes[name]).Dur("wait", wait).Msg("actor crashed, a successor will be born")
 	self, root := c.Self(), c.ActorSystem().Root
-	s.timers[name] = s.e.deps.Clock.AfterFunc(wait, func() { root.Send(self, &rebirth{name}) })
+	s.timers[name] = s.e.deps.Clock.AfterFunc(wait, func() { root.Send(self, &rebirth{name, s}) })
 }
 
 // reload goes on with another engine. The ring watcher is replaced: it is bound to

@@ -9,13 +9,16 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"understudy/actors"
 	"understudy/config"
+	"understudy/internal/fault"
 	"understudy/internal/observe/logs"
 	"understudy/messages"
 )
@@ -30,7 +33,13 @@ type Settings struct {
 	Once   bool             // script mode: one pass of every device
 	Only   actors.Overrides // restricts the pass in script mode
 	Log    zerolog.Logger   // its writer must not block
-	Ready  func()           // called once the tree stands; may be nil
+	Ready  func()           // called once, when the tree stands; may be nil
+	Faults *fault.Injector  // what goes wrong on purpose; nil: nothing, and nothing asks
+	Parts  Parts            // replace the engine's own
+
+	// Registerer takes the engine's metrics until Close; nil: nobody does. Several engines
+	// in one registry need prometheus.WrapRegistererWith, each with a label of its own.
+	Registerer prometheus.Registerer
 }
 
 // Engine is one node's replication engine: one supervisor and what it needs.
@@ -40,20 +49,27 @@ type Engine struct {
 	crew     *crew
 	bounds   *bounds
 	started  time.Time
+	orders   atomic.Int32 // of the host that are at work
 
 	mu      sync.Mutex // guards what follows; a Reload may come at any time
 	parts   *parts     // those in use
 	closers []func()
 	system  *actor.ActorSystem
-	root    *actor.PID // nil when the engine does not run by Run
-	byRun   bool       // Run has begun
-	stood   bool       // the tree stands
+	root    *actor.PID       // the supervisor that lives, or nil
+	course  *messages.Course // the newest; nil before the first
+	ready   sync.Once
 }
 
 // New makes an engine and reads the rings for the first time. A missing or
 // unreadable ring of the first replication policy is an error, as in Swift;
 // another policy's is reported at every pass and picked up once it can be read.
 func New(s Settings) (*Engine, error) {
+	if s.Config == nil {
+		return nil, errors.New("make the engine: no configuration")
+	}
+	if err := s.Parts.fit(); err != nil {
+		return nil, fmt.Errorf("make the engine: %w", err)
+	}
 	e := &Engine{settings: s, log: s.Log, crew: newCrew(), bounds: newBounds(), started: time.Now()}
 	parts, err := e.assemble(s.Config, nil)
 	if err != nil {
@@ -65,24 +81,22 @@ func New(s Settings) (*Engine, error) {
 	}
 	e.parts = parts
 	e.closers = append(parts.closers, e.crew.Close)
+	if err := e.register(s.Registerer); err != nil {
+		e.Close()
+		return nil, err
+	}
 	return e, nil
 }
 
-// Props are the properties of the engine's supervisor, for a host that spawns it
-// in an actor system of its own. The host stops it by stopping the actor and then
-// calls Close.
-func (e *Engine) Props() *actor.Props {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return actors.SupervisorProps(e.parts.deps, e.parts.opts, e.parts.view)
-}
-
 // Close ends what the engine has started outside of itself: rsyncs are killed,
-// connections closed. Call it once the supervisor has been stopped.
+// connections closed, metrics unregistered. Call it once the supervisor has been stopped;
+// a second call does nothing.
 func (e *Engine) Close() {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, f := range e.closers {
+	closers := e.closers
+	e.closers = nil
+	e.mu.Unlock()
+	for _, f := range closers {
 		f()
 	}
 }
@@ -106,48 +120,15 @@ func (e *Engine) Run(ctx context.Context) (messages.Stats, error) {
 	})
 	defer system.EventStream.Unsubscribe(sub)
 	guardian := &actors.Guardian{Report: func(err error) { finish(messages.RunDone{Err: err}) }}
-	e.mu.Lock()
-	e.byRun = true
-	e.mu.Unlock()
 	root := system.Root.Spawn(e.Props().Clone(actor.WithGuardian(guardian)))
-	e.runs(system, root)
 	var done messages.RunDone
 	select {
 	case done = <-end:
 	case <-ctx.Done():
 		done.Err = ctx.Err()
 	}
-	e.runs(nil, nil)
+	e.gone(root)
 	return done.Stats, errors.Join(done.Err, e.stop(system, root))
-}
-
-// runs makes the running tree known to who asks it, or that there is none any more.
-func (e *Engine) runs(system *actor.ActorSystem, root *actor.PID) {
-	e.mu.Lock()
-	e.system, e.root = system, root
-	stood := e.stood && root != nil
-	e.mu.Unlock()
-	if stood {
-		e.sayReady()
-	}
-}
-
-// stands is called by the supervisor. It may be faster than Run, which must know the
-// tree before others are told that there is one.
-func (e *Engine) stands() {
-	e.mu.Lock()
-	e.stood = true
-	early := e.byRun && e.root == nil
-	e.mu.Unlock()
-	if !early {
-		e.sayReady()
-	}
-}
-
-func (e *Engine) sayReady() {
-	if e.settings.Ready != nil {
-		e.settings.Ready()
-	}
 }
 
 func (e *Engine) stop(system *actor.ActorSystem, root *actor.PID) error {

@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -71,15 +72,18 @@ func (e *Engine) assemble(cfg *config.Config, before *parts) (*parts, error) {
 		return nil, fmt.Errorf("find the addresses of this node: %w", err)
 	}
 	p := &parts{cfg: cfg, placement: placement}
-	if p.view, err = firstView(placement); err != nil {
+	own := e.settings.Parts
+	var rings actors.Placement = placement
+	replace(&rings, own.Placement)
+	if p.view, err = firstView(rings); err != nil {
 		return nil, err
 	}
-	disks := newStore(cfg, e.log)
+	disks := e.disks(cfg)
 	p.disks = disks
 	silent := breaker.New(breaker.Config{Clock: wallClock{}, Rand: globalRand{}, Log: e.log})
 	p.silent = silent
 	questions := replicate.Config{ConnTimeout: cfg.ConnTimeout, HTTPTimeout: cfg.HTTPTimeout, UserAgent: "object-replicator " + strconv.Itoa(os.Getpid())}
-	if cfg.NativeLane {
+	if cfg.NativeLane && own.lane() {
 		p.lane = newLane(cfg, questions.UserAgent, silent, e.log)
 		p.closers = append(p.closers, p.lane.Close)
 		questions.Heard = p.lane.Heard
@@ -87,21 +91,37 @@ func (e *Engine) assemble(cfg *config.Config, before *parts) (*parts, error) {
 	p.peers = replicate.New(questions)
 	// A thread that hangs keeps the process and its files: locks must not wait for it.
 	p.closers = append(p.closers, p.peers.Close, func() { disks.ReleaseLocks() })
-	transport, err := p.transport(cfg, disks, e.bounds, e.log)
+	transport, err := own.Transport, error(nil)
+	if transport == nil {
+		transport, err = p.transport(cfg, disks, e.bounds, e.log)
+	}
 	if err != nil {
 		p.close()
 		return nil, err
 	}
+	var peers actors.Peers = p.peers
+	replace(&peers, own.Peers)
 	p.deps = actors.Deps{
 		Clock: wallClock{}, Rand: globalRand{}, Go: e.crew.Go,
-		Placement: placement, Store: localDisks{disks, e.bounds.turn}, Peers: silent.Peers(p.peers),
+		Placement: placement, Store: localDisks{disks, e.bounds.turn}, Peers: silent.Peers(peers),
 		Transport: silent.Transport(transport, lane(cfg)), Silent: silent.States,
 		Recon: recon.New(cfg.ReconCachePath), Cursors: cursorsIn(cfg), Metrics: p.metrics(cfg, e.log), Log: e.log,
-		Steer: func(c *messages.Course) { e.bounds.keepTo(c, silent) },
+		Steer: func(c *messages.Course) { e.follows(c, silent) },
 	}
+	own.into(&p.deps)
+	e.disturb(&p.deps)
 	p.guard()
 	p.opts = e.options(cfg, p.view, ips)
 	return p, nil
+}
+
+// follows makes what is outside of the actors keep to a course, which a supervisor that is
+// born again begins with.
+func (e *Engine) follows(c *messages.Course, silent *breaker.Set) {
+	e.mu.Lock()
+	e.course = c
+	e.mu.Unlock()
+	e.bounds.keepTo(c, silent)
 }
 
 // lane names the server that pushes go to: with ssync that of the questions.
@@ -151,10 +171,13 @@ func ringPort(cfg *config.Config) int {
 	return cfg.BindPort
 }
 
-func firstView(p *Placement) (*messages.View, error) {
+func firstView(p actors.Placement) (*messages.View, error) {
 	view, err := p.Poll(context.Background(), nil)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case view == nil:
+		return nil, errors.New("read the rings: the placement has no view")
 	}
 	if len(view.Policies) > 0 && view.Policies[0].Ring == nil {
 		return nil, view.Policies[0].Err
@@ -163,9 +186,11 @@ func firstView(p *Placement) (*messages.View, error) {
 }
 
 func newStore(cfg *config.Config, log zerolog.Logger) *store.Store {
-	return store.New(store.Options{
-		Root: cfg.Devices, MountCheck: cfg.MountCheck, ReclaimAge: cfg.DiskFile.ReclaimAge, Log: log,
-	})
+	return store.New(storeOptions(cfg, log))
+}
+
+func storeOptions(cfg *config.Config, log zerolog.Logger) store.Options {
+	return store.Options{Root: cfg.Devices, MountCheck: cfg.MountCheck, ReclaimAge: cfg.DiskFile.ReclaimAge, Log: log}
 }
 
 var _ actors.Store = localDisks{}

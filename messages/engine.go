@@ -1,6 +1,10 @@
 package messages
 
-import "time"
+import (
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
 
 // RingsChanged carries a new view of the rings. Sender: ring watcher to the
 // supervisor, and the supervisor to its devices and the recorder. A device uses
@@ -19,8 +23,9 @@ type DevicesChanged struct {
 // nothing left to do: in script mode after its one round, in any mode when the
 // supervisor gives up. Err is nil for an orderly end, even if partitions failed.
 type RunDone struct {
-	Stats Stats
-	Err   error
+	Engine *actor.PID // the supervisor; nil when it gave up
+	Stats  Stats
+	Err    error
 }
 
 // GetSnapshot asks the recorder, through the supervisor, for a Snapshot.

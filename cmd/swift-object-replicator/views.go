@@ -7,6 +7,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"understudy/config"
+	"understudy/internal/inspect"
 	"understudy/internal/observe/control"
 	"understudy/internal/observe/metrics"
 	"understudy/internal/observe/page"
@@ -30,17 +31,24 @@ type views interface {
 // that hangs.
 const viewsLimit = 500 * time.Millisecond
 
+// steered is an engine as operators see it.
+type steered interface {
+	status.Engine
+	DryRun(ctx context.Context, ask status.DryRun) (*inspect.Pass, error)
+}
+
 // newViews are those that the configuration asks for, or nil. A pass in script mode
 // runs beside a daemon, whose socket that is.
 //
 // Unlike Swift: which has nothing to look at or to steer. The socket is one more file
 // beside the recon cache; no port is opened unless it is asked for.
-func newViews(cfg *config.Config, of status.Engine, once bool, log zerolog.Logger) views {
+func newViews(cfg *config.Config, of steered, once bool, log zerolog.Logger) views {
 	if once || cfg.Control.Socket == "" && cfg.Control.Listen == "" {
 		return nil
 	}
 	return control.New(control.Config{
 		Engine: of, Page: page.Handler(of), Metrics: metrics.Handler(of),
+		DryRun: func(ctx context.Context, ask status.DryRun) (any, error) { return of.DryRun(ctx, ask) },
 		Socket: cfg.Control.Socket, Mode: cfg.Control.FileMode(), Listen: cfg.Control.Listen, Log: log,
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"understudy/config"
+	"understudy/internal/inspect"
 	"understudy/internal/observe/control"
 	"understudy/internal/observe/status"
 )
@@ -79,6 +80,10 @@ type reports struct{}
 
 func (reports) Report(context.Context) (*status.Report, error) {
 	return &status.Report{Version: status.Version, Verdict: status.Verdict{State: status.Healthy}}, nil
+}
+
+func (reports) DryRun(context.Context, status.DryRun) (*inspect.Pass, error) {
+	return &inspect.Pass{}, nil
 }
 
 func (reports) Do(context.Context, status.Command) (*status.Done, error) { return &status.Done{}, nil }

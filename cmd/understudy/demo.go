@@ -100,24 +100,28 @@ func (d *demo) run(ctx context.Context, out io.Writer) (err error) {
 
 // makeFolder makes a folder whose files can have user xattrs.
 func (d *demo) makeFolder() (string, error) {
-	parent := d.dir
+	return folderIn(d.dir, "demo")
+}
+
+// folderIn makes a folder for an experiment in another, os.TempDir when that is empty.
+func folderIn(parent, what string) (string, error) {
 	if parent == "" {
 		parent = os.TempDir()
 	}
 	parent, err := filepath.Abs(parent)
 	if err != nil {
-		return "", fmt.Errorf("find the folder of the demo: %w", err)
+		return "", fmt.Errorf("find the folder of the %s: %w", what, err)
 	}
 	ok, err := lab.HasXattrs(parent)
 	if err != nil {
-		return "", fmt.Errorf("no demo in %s: %w", parent, err)
+		return "", fmt.Errorf("no %s in %s: %w", what, parent, err)
 	}
 	if !ok {
 		return "", noXattrs(parent)
 	}
-	folder, err := os.MkdirTemp(parent, "understudy-demo-")
+	folder, err := os.MkdirTemp(parent, "understudy-"+what+"-")
 	if err != nil {
-		return "", fmt.Errorf("make the folder of the demo: %w", err)
+		return "", fmt.Errorf("make the folder of the %s: %w", what, err)
 	}
 	return folder, nil
 }

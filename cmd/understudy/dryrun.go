@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"understudy/internal/inspect"
+	"understudy/internal/observe/status"
 	"understudy/internal/progress"
 	"understudy/internal/transport/replicate"
 	"understudy/messages"
@@ -28,6 +29,7 @@ type dryRun struct {
 	partitions []string
 	limit      int
 	offline    bool
+	engine     bool
 	asJSON     bool
 }
 
@@ -67,6 +69,7 @@ Exit codes: 0 told, also if disks or peers do not answer; 1 it could not be done
 	f.StringSliceVar(&d.partitions, "partitions", nil, "only these partitions: `N,N-M`")
 	f.IntVar(&d.limit, "limit", 0, "look at no more than `N` partitions of each device")
 	f.BoolVar(&d.offline, "offline", false, "ask no peer: only handoffs are told")
+	f.BoolVar(&d.engine, "engine", false, "let the running engine look, as it is: with its user, its configuration and\nwhat it knows of silent peers; without --limit at 100 partitions of each device")
 	f.BoolVar(&d.asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -75,6 +78,9 @@ func (d *dryRun) run(ctx context.Context, out, errOut io.Writer) error {
 	wanted, err := parseRanges(d.partitions)
 	if err != nil {
 		return usageError{err}
+	}
+	if d.engine {
+		return d.ask(ctx, out, wanted)
 	}
 	if err := d.load(); err != nil {
 		return err
@@ -109,6 +115,48 @@ func (d *dryRun) run(ctx context.Context, out, errOut io.Writer) error {
 			return fmt.Errorf("%s is no device of this node in its rings", name)
 		}
 	}
+	return d.print(out, pass)
+}
+
+// ask lets the running engine do it, which does it for one device or all.
+func (d *dryRun) ask(ctx context.Context, out io.Writer, wanted ranges) error {
+	if d.offline || len(d.devices) > 1 || len(d.policies) > 1 {
+		return usageError{errors.New("--engine takes one --device and one --policy at most, and no --offline")}
+	}
+	question := status.DryRun{Limit: d.limit}
+	for _, name := range d.devices {
+		question.Device = name
+	}
+	for _, name := range d.policies {
+		index, err := strconv.Atoi(name)
+		if err != nil {
+			return usageError{fmt.Errorf("--engine takes a policy by its index, not %q", name)}
+		}
+		question.Policy = &index
+	}
+	for _, r := range wanted {
+		for part := uint64(r[0]); part <= uint64(r[1]); part++ {
+			if len(question.Partitions) == mostAsked {
+				return usageError{fmt.Errorf("--engine takes %d --partitions at most", mostAsked)}
+			}
+			question.Partitions = append(question.Partitions, uint32(part))
+		}
+	}
+	client, err := (&operated{config: d.confPath}).client()
+	if err != nil {
+		return err
+	}
+	pass := &inspect.Pass{}
+	if err := client.DryRun(ctx, question, pass); err != nil {
+		return err
+	}
+	return d.print(out, pass)
+}
+
+// mostAsked is how many partitions the engine takes in one question.
+const mostAsked = 1000
+
+func (d *dryRun) print(out io.Writer, pass *inspect.Pass) error {
 	if d.asJSON {
 		return printJSON(out, pass)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/rs/zerolog"
 
+	"understudy/internal/inspect"
 	"understudy/internal/observe/control"
 	"understudy/internal/observe/status"
 )
@@ -52,6 +53,18 @@ func (e *scriptEngine) Do(_ context.Context, c status.Command) (*status.Done, er
 	return &status.Done{Message: fmt.Sprintf("%T %s for %s", c, arguments, length)}, nil
 }
 
+// tellDryRun tells in its answer what it was asked.
+func tellDryRun(_ context.Context, ask status.DryRun) (any, error) {
+	if ask.Device == "sdz" {
+		return nil, &status.Refusal{Unknown: true, Why: "there is no device sdz"}
+	}
+	question, err := json.Marshal(ask)
+	if err != nil {
+		return nil, err
+	}
+	return &inspect.Pass{Left: []string{string(question)}, Devices: []inspect.PassDevice{{Device: "sda", Partitions: 2, InSync: 1, Updates: 1}}}, nil
+}
+
 func readFixture(name string) (*status.Report, error) {
 	data, err := os.ReadFile(filepath.Join(fixtures, name+".json"))
 	if err != nil {
@@ -78,7 +91,9 @@ func engineCommand() func(*testscript.TestScript, bool, []string) {
 		}
 		r, err := readFixture(args[0])
 		ts.Check(err)
-		s := control.New(control.Config{Engine: &scriptEngine{report: r}, Socket: ts.MkAbs(args[1]), Mode: 0o600, Log: zerolog.Nop()})
+		s := control.New(control.Config{
+			Engine: &scriptEngine{report: r}, Socket: ts.MkAbs(args[1]), Mode: 0o600, Log: zerolog.Nop(), DryRun: tellDryRun,
+		})
 		s.Open()
 		ctx, cancel := context.WithCancel(context.Background())
 		ended := make(chan struct{})

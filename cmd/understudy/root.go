@@ -32,8 +32,8 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newVersion(), newConfig(), newDemo(), newServe(), newBench())
-	root.AddCommand(newStatus(), newTree(), newEvents(), newPass(), newPause(), newResume(), newLimit(), newProfile(), newFront(), newRetry())
+	root.AddCommand(newVersion(), newConfig(), newDemo(), newServe(), newBench(), newLab())
+	root.AddCommand(newStatus(), newTree(), newEvents(), newPass(), newPause(), newResume(), newLimit(), newProfile(), newFront(), newRetry(), newFleet())
 	root.AddCommand(newExplain(), newInspect(), newDryRun(), newCompletion(), newMan())
 	completions(root)
 	return root

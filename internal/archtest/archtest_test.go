@@ -97,10 +97,35 @@ var rules = []rule{
 		why:    "what is observed is handed in",
 	},
 	{
+		from: "understudy/internal/fleet",
+		not:  []string{"understudy/...", "github.com/asynkron/..."},
+		except: []string{
+			"understudy/bootstrap/remoteapi", "understudy/messages/controlpb",
+		},
+		why: "a fleet is known by what its facades say",
+	},
+	{
+		from:   "understudy/messages/controlpb",
+		not:    []string{"os/...", "net/...", "io/...", "understudy/..."},
+		except: nil,
+		why:    "a wire format does no I/O",
+	},
+	{
+		from: "understudy/internal/fault",
+		not:  []string{"understudy/...", "os/...", "net/...", "io/...", "math/rand/...", "syscall"},
+		why:  "what goes wrong is decided without touching anything",
+	},
+	{
 		from:   "understudy/internal/inspect",
 		not:    []string{"understudy/...", "net/http"},
 		except: []string{"understudy/messages", "understudy/internal/plan", "understudy/internal/store", "understudy/internal/swift/..."},
 		why:    "one who only looks needs no engine",
+	},
+	{
+		from:   "understudy/internal/scenario",
+		not:    []string{"os/...", "net/...", "syscall", "understudy/..."},
+		except: []string{"understudy/internal/fault"},
+		why:    "a language does nothing",
 	},
 	{
 		from:   "understudy/internal/server",
@@ -126,8 +151,38 @@ func TestOnlyMeasurersRunSwift(t *testing.T) {
 	}
 }
 
-// wirers may import bootstrap: the commands, and the lab that runs whole nodes.
-var wirers = []string{"understudy/cmd/...", "understudy/internal/lab/...", "understudy/test/..."}
+// wirers may import bootstrap: the commands, what serves an engine to other processes, the
+// lab that runs whole nodes, and examples.
+var wirers = []string{
+	"understudy/cmd/...", "understudy/bootstrap/...", "understudy/internal/lab/...", "understudy/test/...", "understudy/examples/...",
+}
+
+// remoting is what it takes to talk to other processes by messages of actors. Programs
+// that do not are not to carry it.
+var remoting = []string{
+	"google.golang.org/grpc/...", "github.com/asynkron/protoactor-go/remote/...", "github.com/asynkron/protoactor-go/cluster/...",
+	"understudy/bootstrap/remoteapi/...", "understudy/bootstrap/fleet/...", "understudy/messages/controlpb/...",
+}
+
+func TestOnlyFleetCarriesRemoting(t *testing.T) {
+	deps := func(program string) []string {
+		out, err := exec.Command("go", "list", "-deps", program).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Fields(string(out))
+	}
+	for _, program := range []string{"understudy/cmd/understudy", "understudy/cmd/swift-object-replicator"} {
+		for _, p := range deps(program) {
+			if oneOf(remoting, p) {
+				t.Errorf("%s carries %s", program, p)
+			}
+		}
+	}
+	if !slices.ContainsFunc(deps("understudy/cmd/understudy-fleet"), func(p string) bool { return oneOf(remoting, p) }) {
+		t.Error("understudy-fleet carries no remoting: the rule finds nothing")
+	}
+}
 
 func packages(t *testing.T) []pkg {
 	t.Helper()

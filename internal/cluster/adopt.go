@@ -123,7 +123,7 @@ func (s *Service) Restart(ctx context.Context) error {
 // StartOnce starts one pass of a replicator on a node. Its output goes to a file
 // that OnceOutput reads.
 func (n *Node) StartOnce(f *Forker, p Program) (*Forked, error) {
-	return f.Start(n.cluster.Etc(), "", n.onceOut(), p.Path, n.ConfPath(), "--once")
+	return f.Split(n.cluster.Etc(), "", n.onceOut(), p.Path, n.ConfPath(), "--once")
 }
 
 func (n *Node) onceOut() string { return n.cluster.path(fmt.Sprintf("run/once-%d.out", n.Number)) }
@@ -152,7 +152,7 @@ func (s *Service) ScanServed(ctx context.Context) ([]Copy, error) {
 	if err := os.WriteFile(in, request, 0o644); err != nil {
 		return nil, fmt.Errorf("scan: %w", err)
 	}
-	p, err := s.forker.Start(c.Etc(), in, out, c.path("run/lab.py"), "scan")
+	p, err := s.forker.Split(c.Etc(), in, out, c.path("run/lab.py"), "scan")
 	if err != nil {
 		return nil, fmt.Errorf("scan: %w", err)
 	}

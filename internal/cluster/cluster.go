@@ -27,6 +27,7 @@ type Spec struct {
 	Policies   []Policy          // in swift.conf order; none: index 0, part power 4
 	Replicator map[string]string // more options of [object-replicator]
 	Mounted    int               // the first nodes have mount_check: their devices are for the caller to mount
+	Forker     *Forker           // starts the programs, in a fraction of the time; nil: they start as anywhere
 }
 
 // Policy is one storage policy and the size of its ring (three replicas, or six

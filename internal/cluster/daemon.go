@@ -35,7 +35,7 @@ func (n *Node) StartReplicator(p Program, args ...string) (*Replicator, error) {
 }
 
 // PID is the replicator's own.
-func (r *Replicator) PID() int { return r.proc.cmd.Process.Pid }
+func (r *Replicator) PID() int { return r.proc.pid }
 
 // Done is closed when the replicator has ended.
 func (r *Replicator) Done() <-chan struct{} { return r.proc.done }

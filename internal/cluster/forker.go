@@ -49,6 +49,7 @@ type forkRequest struct {
 	Argv []string `json:"argv"`
 	In   string   `json:"in"`
 	Out  string   `json:"out"`
+	Err  string   `json:"err"`
 }
 
 type forkAnswer struct {
@@ -123,13 +124,23 @@ func (f *Forker) listen(out io.Reader) {
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
-// Start starts a program that reads from a file ("" is nothing) and writes its
-// output to another.
+// Start starts a program that reads from a file ("" is nothing) and writes both of its
+// outputs to another.
 func (f *Forker) Start(etc, in, out string, argv ...string) (*Forked, error) {
+	return f.start(forkRequest{Etc: etc, In: in, Out: out, Err: out, Argv: argv})
+}
+
+// Split is Start with the standard error in a file of its own: out + ".err".
+func (f *Forker) Split(etc, in, out string, argv ...string) (*Forked, error) {
+	return f.start(forkRequest{Etc: etc, In: in, Out: out, Err: out + ".err", Argv: argv})
+}
+
+func (f *Forker) start(r forkRequest) (*Forked, error) {
 	p := &Forked{started: make(chan struct{}), done: make(chan struct{})}
 	f.mu.Lock()
 	f.serial++
-	line, err := json.Marshal(forkRequest{ID: f.serial, Etc: etc, Argv: argv, In: in, Out: out})
+	r.ID = f.serial
+	line, err := json.Marshal(r)
 	if err == nil && f.ended != nil {
 		err = f.ended
 	}
@@ -139,14 +150,14 @@ func (f *Forker) Start(etc, in, out string, argv ...string) (*Forked, error) {
 	}
 	f.mu.Unlock()
 	if err != nil {
-		return nil, fmt.Errorf("start %s: %w", argv[0], err)
+		return nil, fmt.Errorf("start %s: %w", r.Argv[0], err)
 	}
 	select {
 	case <-p.started:
 		return p, nil
 	case <-p.done:
 		if p.Pid == 0 {
-			return nil, fmt.Errorf("start %s: the forker has ended", argv[0])
+			return nil, fmt.Errorf("start %s: the forker has ended", r.Argv[0])
 		}
 		return p, nil
 	}

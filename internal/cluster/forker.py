@@ -3,7 +3,7 @@ Swift is a fork that runs its stock script. Each program gets a mount namespace 
 its own in which /etc/swift is the folder that the request names.
 
 Requests are lines of JSON on standard input:
-  {"id", "etc", "argv", "in", "out"}   standard error goes to out + ".err"
+  {"id", "etc", "argv", "in", "out", "err"}   paths; out and err may be one
 Answers on standard output: {"id", "pid"} at once, and at the end
   {"id", "status", "user", "system"}   status as a shell knows it, -N: by signal N
 When standard input ends, so do all programs, and this.
@@ -29,7 +29,7 @@ utils.eventlet_monkey_patch()
 select = patcher.original('select')  # a hub must not be there before the forks
 
 LIBC = ctypes.CDLL(None, use_errno=True)
-CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 0x1000, 0x4000, 0x40000
+CLONE_NEWNS, MS_BIND, MS_REC, MS_SLAVE = 0x20000, 0x1000, 0x4000, 0x80000
 PR_SET_PDEATHSIG = 1
 
 
@@ -40,13 +40,24 @@ def check(result, what):
 
 def own_etc_swift(folder):
     check(LIBC.unshare(CLONE_NEWNS), 'unshare')
-    check(LIBC.mount(b'none', b'/', None, MS_REC | MS_PRIVATE, None), 'mount /')
+    # A slave: disks that are mounted and unmounted here come and go there, too.
+    check(LIBC.mount(b'none', b'/', None, MS_REC | MS_SLAVE, None), 'mount /')
     check(LIBC.mount(folder.encode(), b'/etc/swift', None, MS_BIND, None),
           'mount /etc/swift')
+
+
+def of_swift(argv):
+    return argv[0].startswith('/usr/bin/swift-') or argv[0].endswith('.py')
+
+
+def read_swift_conf(argv):
     # What was read when it was imported came from another /etc/swift.
     utils.HASH_PATH_PREFIX = utils.HASH_PATH_SUFFIX = b''
-    utils.validate_hash_conf()
-    storage_policy.reload_storage_policies()
+    try:
+        utils.validate_hash_conf()
+        storage_policy.reload_storage_policies()
+    except BaseException:  # the program shall say it in its own way
+        os.execv('/usr/bin/python3', ['/usr/bin/python3', '-B'] + argv)
 
 
 def become(request):
@@ -55,9 +66,10 @@ def become(request):
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for fd, path, flags in (
             (0, request['in'] or '/dev/null', os.O_RDONLY),
-            (1, request['out'], os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
-            (2, request['out'] + '.err',
-             os.O_WRONLY | os.O_CREAT | os.O_TRUNC)):
+            (1, request['out'],
+             os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND),
+            (2, request['err'],
+             os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)):
         opened = os.open(path, flags, 0o644)
         os.dup2(opened, fd)
         os.close(opened)
@@ -66,7 +78,8 @@ def become(request):
     sys.stderr = os.fdopen(2, 'w', closefd=False)
     own_etc_swift(request['etc'])
     argv = request['argv']
-    if argv[0].startswith('/usr/bin/swift-') or argv[0].endswith('.py'):
+    if of_swift(argv):
+        read_swift_conf(argv)
         sys.argv = argv
         runpy.run_path(argv[0], run_name='__main__')
     else:

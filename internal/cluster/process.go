@@ -31,32 +31,46 @@ func (c *Cluster) command(ctx context.Context, name string, args ...string) *exe
 // process is a daemon of the cluster.
 type process struct {
 	name   string
-	cmd    *exec.Cmd
+	pid    int    // and its process group's
 	output string // path of its stdout and stderr
-	done   chan struct{}
+	done   <-chan struct{}
 	err    error // of the exit; read after done
 }
 
-func (c *Cluster) start(name string, argv ...string) (*process, error) {
-	p := &process{name: name, output: c.path("run/" + name + ".out"), done: make(chan struct{})}
-	out, err := os.Create(p.output)
+func (c *Cluster) start(name string, argv ...string) (p *process, err error) {
+	if c.spec.Forker != nil {
+		p, err = c.fork(name, argv)
+	} else {
+		p, err = c.execute(name, argv)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
-	defer out.Close()
-	p.cmd = c.command(context.Background(), argv[0], argv[1:]...)
-	p.cmd.Stdout, p.cmd.Stderr = out, out
-	if err := p.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start %s: %w", name, err)
-	}
-	go func() {
-		p.err = p.cmd.Wait()
-		close(p.done)
-	}()
 	c.mu.Lock()
 	c.live = append(c.live, p)
 	c.mu.Unlock()
-	return p, c.keeper.watch(p.cmd.Process.Pid)
+	return p, c.keeper.watch(p.pid)
+}
+
+func (c *Cluster) execute(name string, argv []string) (*process, error) {
+	p := &process{name: name, output: c.path("run/" + name + ".out")}
+	out, err := os.Create(p.output)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()
+	cmd := c.command(context.Background(), argv[0], argv[1:]...)
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	done := make(chan struct{})
+	p.pid, p.done = cmd.Process.Pid, done
+	go func() {
+		p.err = cmd.Wait()
+		close(done)
+	}()
+	return p, nil
 }
 
 // stop ends a process with its children: TERM, and KILL when that does not help.
@@ -64,15 +78,14 @@ func (p *process) stop() {
 	if p == nil {
 		return
 	}
-	group := -p.cmd.Process.Pid
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
-		if err := syscall.Kill(group, signal); errors.Is(err, syscall.ESRCH) {
+		if err := syscall.Kill(-p.pid, signal); errors.Is(err, syscall.ESRCH) {
 			break
 		}
 		select {
 		case <-p.done:
 			// Children that ignored TERM are still in the group.
-			_ = syscall.Kill(group, syscall.SIGKILL)
+			_ = syscall.Kill(-p.pid, syscall.SIGKILL)
 			return
 		case <-time.After(5 * time.Second):
 		}
@@ -142,6 +155,9 @@ func (k *keeper) release() {
 // runScript runs a command of one of the Python programs and returns its standard
 // output.
 func (c *Cluster) runScript(ctx context.Context, script, name string, in []byte) ([]byte, error) {
+	if c.spec.Forker != nil {
+		return c.forkScript(ctx, script, name, in)
+	}
 	cmd := c.command(ctx, "/usr/bin/python3", "-B", c.path("run/"+script), name)
 	var out, fail bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(in), &out, &fail

@@ -47,27 +47,47 @@ func (n *Node) OnceUnder(ctx context.Context, under []string, p Program, args ..
 	if err != nil {
 		return nil, err
 	}
-	var out bytes.Buffer
-	cmd := n.cluster.command(ctx, argv[0], argv[1:]...)
-	cmd.Stdout, cmd.Stderr = &out, &out
 	start := time.Now()
-	err = cmd.Run()
-	run := &Run{Wall: time.Since(start), Output: out.String()}
-	if ctx.Err() != nil {
-		return nil, fmt.Errorf("run %s on node %d: %w", p.Name, n.Number, ctx.Err())
+	var run *Run
+	if n.cluster.spec.Forker != nil && len(under) == 0 {
+		run, err = n.cluster.onceForked(ctx, argv)
+	} else {
+		run, err = n.cluster.onceExecuted(ctx, argv)
 	}
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	if err != nil {
 		return nil, fmt.Errorf("run %s on node %d: %w", p.Name, n.Number, err)
 	}
-	run.Code = cmd.ProcessState.ExitCode()
-	run.User, run.System = cmd.ProcessState.UserTime(), cmd.ProcessState.SystemTime()
+	run.Wall = time.Since(start)
 	after, err := n.Log.Lines("object-replicator")
 	if err != nil {
 		return nil, err
 	}
 	run.Log = after[len(before):]
 	return run, nil
+}
+
+func (c *Cluster) onceExecuted(ctx context.Context, argv []string) (*Run, error) {
+	var out bytes.Buffer
+	cmd := c.command(ctx, argv[0], argv[1:]...)
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return nil, err
+	}
+	s := cmd.ProcessState
+	return &Run{Code: s.ExitCode(), Output: out.String(), User: s.UserTime(), System: s.SystemTime()}, nil
+}
+
+func (c *Cluster) onceForked(ctx context.Context, argv []string) (*Run, error) {
+	f, out, err := c.forkOnce(ctx, argv)
+	if err != nil {
+		return nil, err
+	}
+	return &Run{Code: max(f.Status, -1), Output: out, User: f.User, System: f.System}, nil
 }
 
 // Logged returns the lines that contain the text.

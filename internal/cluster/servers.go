@@ -64,7 +64,7 @@ func (n *Node) SignalServer(s syscall.Signal) error { return n.server.signal(s) 
 func (n *Node) SignalRsyncd(s syscall.Signal) error { return n.rsyncd.signal(s) }
 
 func (p *process) signal(s syscall.Signal) error {
-	if err := syscall.Kill(-p.cmd.Process.Pid, s); err != nil {
+	if err := syscall.Kill(-p.pid, s); err != nil {
 		return fmt.Errorf("signal %s: %w", p.name, err)
 	}
 	return nil

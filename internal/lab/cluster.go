@@ -15,6 +15,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rs/zerolog"
+
+	"understudy/internal/fault"
 	"understudy/internal/swift/hashpath"
 	"understudy/internal/swift/ring"
 )
@@ -28,6 +31,19 @@ type Spec struct {
 	PartPower int
 	Seed      uint64            // places the partitions
 	Options   map[string]string // more options of [object-replicator]
+
+	// Log makes the log of a node; nil: all write to LogPath.
+	Log func(node int) zerolog.Logger
+	// OwnRings gives each node a folder of rings for itself, so that they can disagree.
+	OwnRings bool
+	// Faults is the injector of a node; nil, or when it returns nil: none.
+	Faults func(node int) *fault.Injector
+
+	// Process is a program, and its first arguments, that runs Inside for a folder and
+	// the name of a node; then each node is a process of its own. Nil: all are in this one.
+	Process []string
+	Heard   func(node int, line []byte) // a line of such a node's log, in JSON
+	Died    func(node int)              // such a node has ended by itself
 }
 
 // Bounds of a Spec. Node n listens on 127.0.1.n.
@@ -146,6 +162,14 @@ func (c *Cluster) LogPath() string { return filepath.Join(c.Dir, "cluster.log") 
 
 func (c *Cluster) etc() string { return filepath.Join(c.Dir, "etc") }
 
+// RingDir is the folder of the rings that a node reads.
+func (c *Cluster) RingDir(node int) string {
+	if c.spec.OwnRings {
+		return filepath.Join(c.Dir, "nodes", strconv.Itoa(node), "etc")
+	}
+	return c.etc()
+}
+
 // Node is the node with a number, from 1.
 func (c *Cluster) Node(number int) *Node { return c.Nodes[number-1] }
 
@@ -207,9 +231,9 @@ func (c *Cluster) Close() error {
 	return errors.Join(errs...)
 }
 
-// listen opens a free port of an address and keeps it open.
-func listen(ip string) (net.Listener, int, error) {
-	l, err := net.Listen("tcp4", net.JoinHostPort(ip, "0"))
+// listen opens a port of an address, 0 for a free one, and keeps it open.
+func listen(ip string, port int) (net.Listener, int, error) {
+	l, err := net.Listen("tcp4", net.JoinHostPort(ip, strconv.Itoa(port)))
 	if err != nil {
 		return nil, 0, fmt.Errorf("listen on the loopback: %w", err)
 	}

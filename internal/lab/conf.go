@@ -61,8 +61,9 @@ recon_cache_path = %[5]s
 
 [object-replicator]
 recon_cache_path = %[5]s
-conn_timeout = 10
 `
+
+const patientConf = "conn_timeout = 10\n"
 
 // usesRsync tells whether the engines push by rsync, as they do by default.
 func (c *Cluster) usesRsync() bool { return c.spec.Options["sync_method"] != "ssync" }
@@ -71,7 +72,10 @@ func (c *Cluster) usesRsync() bool { return c.spec.Options["sync_method"] != "ss
 // last and so count.
 func (n *Node) writeConf() error {
 	c := n.cluster
-	text := fmt.Sprintf(serverConf, escaped(n.DevicesRoot()), escaped(c.etc()), n.IP, n.Port, escaped(n.cachePath()))
+	text := fmt.Sprintf(serverConf, escaped(n.DevicesRoot()), escaped(c.RingDir(n.Number)), n.IP, n.Port, escaped(n.cachePath()))
+	if _, ok := c.spec.Options["conn_timeout"]; !ok {
+		text += patientConf
+	}
 	if c.rsyncd != nil {
 		text += fmt.Sprintf("rsync_module = rsync://%s:%d/{replication_ip}\n", rsyncdAddress, c.rsyncd.port)
 	}

@@ -11,14 +11,20 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
 	"understudy/bootstrap"
 	"understudy/config"
+	"understudy/internal/fault"
+	"understudy/internal/fault/disk"
 	"understudy/internal/observe/logs"
 	"understudy/internal/store"
 	"understudy/messages"
 )
+
+// ErrOptions says that a node cannot be configured as a Spec's options want it.
+var ErrOptions = errors.New("read configuration")
 
 // Node is one storage node of a cluster.
 type Node struct {
@@ -30,10 +36,16 @@ type Node struct {
 
 	cluster  *Cluster
 	listener net.Listener
+	frost    *frost
+	faults   *fault.Injector // nil: none
+	disks    *disk.FS        // nil: the real ones
 	store    *store.Store
 	logs     *logs.Logs
-	cancel   context.CancelFunc
+	log      zerolog.Logger
+	cancel   context.CancelCauseFunc
 	served   chan error
+	outside  *outside  // nil: the node is in this process
+	impostor *impostor // nil: none is in its place
 }
 
 // newNode makes the node's folders and opens its port.
@@ -48,7 +60,7 @@ func newNode(c *Cluster, number int, disks []string) (*Node, error) {
 		return nil, fmt.Errorf("make node %d: %w", number, err)
 	}
 	var err error
-	n.listener, n.Port, err = listen(n.IP)
+	n.listener, n.Port, err = listen(n.IP, 0)
 	return n, err
 }
 
@@ -60,7 +72,15 @@ func (n *Node) start() error {
 	var err error
 	n.Config, err = config.Load(n.ConfPath(), config.Options{SwiftConf: n.cluster.swiftConfPath()})
 	if err != nil {
-		return fmt.Errorf("read configuration of node %d: %w", n.Number, err)
+		return fmt.Errorf("%w of node %d: %w", ErrOptions, n.Number, err)
+	}
+	if n.cluster.spec.Process != nil {
+		n.store = store.New(store.Options{Root: n.Config.Devices, ReclaimAge: n.Config.DiskFile.ReclaimAge, Log: zerolog.Nop()})
+		return n.Revive()
+	}
+	if n.cluster.spec.Log != nil {
+		n.log = n.cluster.spec.Log(n.Number)
+		return n.serve()
 	}
 	n.logs, err = logs.New(logs.Config{
 		Format: logs.FormatConsole, Level: n.Config.Log.Level,
@@ -69,25 +89,38 @@ func (n *Node) start() error {
 	if err != nil {
 		return fmt.Errorf("open log of node %d: %w", n.Number, err)
 	}
-	n.store = store.New(store.Options{
-		Root: n.Config.Devices, MountCheck: n.Config.MountCheck, ReclaimAge: n.Config.DiskFile.ReclaimAge, Log: n.logs.Logger,
-	})
+	n.log = n.logs.Logger
+	return n.serve()
+}
+
+// serve starts the node's object server on its port, which is open.
+func (n *Node) serve() error {
+	if n.faults = n.injector(); n.faults != nil {
+		n.disks = disk.New(store.OS(), n.faults, disk.Config{Root: n.Config.Devices, Journal: true})
+	}
+	options := store.Options{
+		Root: n.Config.Devices, MountCheck: n.Config.MountCheck, ReclaimAge: n.Config.DiskFile.ReclaimAge, Log: n.log,
+	}
+	if n.disks != nil {
+		options.FS, options.Now = n.disks, bootstrap.FaultyNow(n.faults)
+	}
+	n.store = store.New(options)
 	serving, err := config.Load(n.ConfPath(), config.Options{Section: config.ServerSection, SwiftConf: n.cluster.swiftConfPath()})
 	if err != nil {
 		return fmt.Errorf("read configuration of the server of node %d: %w", n.Number, err)
 	}
-	peers := bootstrap.NewServer(bootstrap.ServerSettings{Config: serving, Log: n.logs.Logger, Store: n.store})
-	ctx, cancel := context.WithCancel(context.Background())
-	n.cancel, n.served = cancel, make(chan error, 1)
-	go func(l net.Listener) { n.served <- peers.ServeOn(ctx, l) }(n.listener)
+	peers := bootstrap.NewServer(bootstrap.ServerSettings{Config: serving, Log: n.log, Store: n.store})
+	ctx, cancel := context.WithCancelCause(context.Background())
+	n.cancel, n.served, n.frost = cancel, make(chan error, 1), &frost{}
+	go func(l net.Listener) { n.served <- peers.ServeOn(ctx, l) }(&frostListener{n.listener, n.frost})
 	return nil
 }
 
 // pass runs one pass of the node's engine.
 func (n *Node) pass(ctx context.Context) (messages.Stats, error) {
-	engine, err := bootstrap.New(bootstrap.Settings{Config: n.Config, Once: true, Log: n.logs.Logger})
+	engine, err := n.Engine(true)
 	if err != nil {
-		return messages.Stats{}, fmt.Errorf("make engine of node %d: %w", n.Number, err)
+		return messages.Stats{}, err
 	}
 	stats, err := engine.Run(ctx)
 	if err != nil {
@@ -99,9 +132,17 @@ func (n *Node) pass(ctx context.Context) (messages.Stats, error) {
 // stop may be called on a node that did not start, and again.
 func (n *Node) stop() error {
 	var errs []error
+	n.impostor.end()
+	n.impostor = nil
+	if n.outside != nil {
+		p := n.outside
+		n.outside = nil
+		return p.end()
+	}
 	switch {
 	case n.cancel != nil:
-		n.cancel()
+		n.frost.thaw()
+		n.cancel(nil)
 		errs = append(errs, <-n.served)
 	case n.listener != nil:
 		errs = append(errs, n.listener.Close())

@@ -24,6 +24,9 @@ type World struct {
 	Objects  []*WorldObject
 	Debris   []Debris
 	Caches   []Cache
+	Harms    []Harm // to copies, when it is planted
+
+	serial int // of the next object, in a world that is told
 }
 
 // WorldSpec says what to draw. The same one always draws the same world: each

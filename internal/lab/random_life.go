@@ -119,6 +119,11 @@ func (l *life) upload(at timestamp.Timestamp) *File {
 	case n < 6: // several chunks
 		size = 65536 + l.rng.IntN(150_000)
 	}
+	return l.uploadOf(at, size)
+}
+
+// uploadOf makes the file of a PUT of so many bytes.
+func (l *life) uploadOf(at timestamp.Timestamp, size int) *File {
 	b := body{seed: l.rng.Uint64(), size: size}
 	content := b.append(nil)
 	etag := md5.Sum(content)

@@ -33,7 +33,7 @@ func (w *World) Plant(root string) error {
 			return fmt.Errorf("plant hashes: %w", err)
 		}
 	}
-	return nil
+	return w.plantHarms(root)
 }
 
 func (o *WorldObject) plant(root string) error {

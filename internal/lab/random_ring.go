@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -48,7 +49,10 @@ func (p *WorldPolicy) Primaries(part uint32) (spots []Spot) {
 }
 
 // In tells whether the ring knows a device.
-func (p *WorldPolicy) In(s Spot) bool { return slices.Contains(p.spots, s) }
+func (p *WorldPolicy) In(s Spot) bool {
+	id := slices.Index(p.spots, s)
+	return slices.ContainsFunc(p.Ring.Devices, func(d ring.Device) bool { return d.ID == id })
+}
 
 func (w *World) drawNodes(d dice, small bool) {
 	rng := d.of("nodes")
@@ -114,11 +118,19 @@ func (w *World) drawRing(rng *rand.Rand, p *WorldPolicy) {
 		})
 	}
 	p.Ring.Replicas = min(float64(weighted), pick(rng, []float64{2, 2.5, 3, 3, 3, 3, 3.25, 3.5}))
-	devices, err := p.Ring.check()
-	if err != nil {
+	if err := p.balance(); err != nil {
 		panic(fmt.Sprintf("drew a ring that cannot be: %v", err))
 	}
+}
+
+// balance places the partitions anew, after a change of Ring.
+func (p *WorldPolicy) balance() error {
+	devices, err := p.Ring.check()
+	if err != nil {
+		return err
+	}
 	p.rows = p.Ring.place(devices)
+	return nil
 }
 
 // Reweigh gives one device of the ring another weight, and so partitions another
@@ -152,6 +164,9 @@ type Addresses func(node int) (ip string, port int)
 // WriteRings writes the ring files of all policies into a folder. Who holds what
 // does not depend on the addresses.
 func (w *World) WriteRings(dir string, at Addresses) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("write rings: %w", err)
+	}
 	for _, p := range w.Policies {
 		spec := p.Ring
 		spec.Devices = slices.Clone(spec.Devices)

@@ -61,7 +61,7 @@ func startRsyncd(ctx context.Context, c *Cluster) (*rsyncd, error) {
 }
 
 func tryRsyncd(ctx context.Context, conf, token string) (*rsyncd, error) {
-	l, port, err := listen(rsyncdAddress)
+	l, port, err := listen(rsyncdAddress, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -191,7 +191,7 @@ func partName(n uint32) string { return filepath.Base(messages.Partition{Number:
 // stranger puts a server that hashes names otherwise in the place of a node's own.
 func stranger(t *testing.T, n *Node) {
 	t.Helper()
-	n.cancel()
+	n.cancel(nil)
 	if err := <-n.served; err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +202,7 @@ func stranger(t *testing.T, n *Node) {
 	lane := bootstrap.ServerLane(n.Config, n.store)
 	lane.Cluster[0] ^= 1
 	s := server.New(server.Config{Store: n.store, Policies: []messages.Policy{{Name: policyName}}, Log: zerolog.Nop(), Lane: lane})
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancelCause(context.Background())
 	n.cancel = cancel
 	go func() { n.served <- s.Serve(ctx, l) }()
 }

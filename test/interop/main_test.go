@@ -21,6 +21,9 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	code := m.Run()
+	if f, err := forker(); err == nil {
+		f.Close()
+	}
 	os.RemoveAll(buildDir)
 	os.Exit(code)
 }
@@ -93,10 +96,17 @@ func deadline(t *testing.T) context.Context {
 	return ctx
 }
 
+// forker starts the programs of all clusters in milliseconds: Swift is imported once.
+var forker = sync.OnceValues(cluster.StartForker)
+
 // newCluster makes a cluster that ends with the test. After a failure its folder
 // stays, and the end of each replicator's log is shown.
 func newCluster(t *testing.T, ctx context.Context, spec cluster.Spec) *cluster.Cluster {
 	t.Helper()
+	var err error
+	if spec.Forker, err = forker(); err != nil {
+		t.Fatal(err)
+	}
 	c, err := cluster.New(ctx, spec)
 	if err != nil {
 		t.Fatal(err)

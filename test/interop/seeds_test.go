@@ -10,11 +10,10 @@ import (
 
 func newBed(t *testing.T) *Bed {
 	t.Helper()
-	f, err := cluster.StartForker()
+	f, err := forker()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(f.Close)
 	return &Bed{Forker: f, Server: ourServer(t), Keep: true}
 }
 

@@ -68,7 +68,7 @@ func bodyOf(c status.Command) (path string, b any, err error) {
 
 // read reads a body. What is not a field of it, a second value, or more than
 // bodyBytes are errors; nothing at all is {}.
-func read(w http.ResponseWriter, r *http.Request, into body) error {
+func read(w http.ResponseWriter, r *http.Request, into any) error {
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bodyBytes))
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {

@@ -80,9 +80,22 @@ func (c *Client) Do(ctx context.Context, command status.Command) (*status.Done, 
 	return done, nil
 }
 
+// DryRun asks what a pass would do now and reads the answer into a value.
+func (c *Client) DryRun(ctx context.Context, ask status.DryRun, into any) error {
+	data, err := json.Marshal(ask)
+	if err != nil {
+		return fmt.Errorf("write the question: %w", err)
+	}
+	return c.exchange(ctx, dryRunTime+dialTime, http.MethodPost, "/v1/dry-run", data, into)
+}
+
 // call sends a request and reads its answer into a value.
 func (c *Client) call(ctx context.Context, method, path string, body []byte, into any) error {
-	ctx, cancel := context.WithTimeout(ctx, callTime)
+	return c.exchange(ctx, callTime, method, path, body, into)
+}
+
+func (c *Client) exchange(ctx context.Context, limit time.Duration, method, path string, body []byte, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	answer, err := c.send(ctx, method, path, body)
 	if err != nil {

@@ -25,6 +25,9 @@ func (s *Server) routes() map[string]route {
 	for name, make := range bodies {
 		r["/v1/"+name] = route{post: s.command(name, make)}
 	}
+	if s.cfg.DryRun != nil {
+		r["/v1/dry-run"] = route{post: s.dryRun}
+	}
 	if s.cfg.Metrics != nil {
 		r["/metrics"] = route{get: s.cfg.Metrics.ServeHTTP}
 	}

@@ -27,6 +27,7 @@ type Config struct {
 	Listen  string      // host:port for what can be seen; empty: none
 	Page    http.Handler
 	Metrics http.Handler // both may be nil: nothing is there then
+	DryRun  DryRun       // nil: not here
 	Log     zerolog.Logger
 
 	limits limits // those that are zero are the default
@@ -87,6 +88,7 @@ type Server struct {
 	reports  *reporter
 	hub      *hub
 	commands chan struct{} // a place for each in flight
+	dry      chan struct{} // a place for one dry run
 	doors    []*door
 	stopping chan struct{} // closed when Run ends
 }
@@ -103,7 +105,7 @@ type door struct {
 // New makes a server. It does no I/O.
 func New(cfg Config) *Server {
 	cfg.limits = cfg.limits.orDefaults()
-	s := &Server{cfg: cfg, commands: make(chan struct{}, cfg.limits.commands), stopping: make(chan struct{})}
+	s := &Server{cfg: cfg, commands: make(chan struct{}, cfg.limits.commands), dry: make(chan struct{}, 1), stopping: make(chan struct{})}
 	s.reports = &reporter{engine: cfg.Engine, limit: cfg.limits.ask}
 	s.hub = newHub(s.reports, cfg.limits)
 	if cfg.Socket != "" {

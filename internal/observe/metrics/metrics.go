@@ -37,17 +37,36 @@ func Handler(engine status.Engine) http.Handler {
 			http.Error(w, "metrics can be read only", http.StatusMethodNotAllowed)
 			return
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), patience)
-		defer cancel()
-		report, err := engine.Report(ctx)
-		if err != nil {
-			report = nil
-		}
 		engineOnly := prometheus.NewRegistry()
-		engineOnly.MustRegister(collector{report})
+		engineOnly.MustRegister(collector{ask(r.Context(), engine)})
 		gatherers := prometheus.Gatherers{process, engineOnly}
 		promhttp.HandlerFor(gatherers, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}).ServeHTTP(w, r)
 	})
+}
+
+// Collector gives the metrics of an engine to whatever registry it is in, with nothing of
+// the process. An engine is asked at each scrape.
+func Collector(engine status.Engine) prometheus.Collector { return live{engine} }
+
+type live struct{ engine status.Engine }
+
+// Describe implements prometheus.Collector.
+func (l live) Describe(out chan<- *prometheus.Desc) { collector{}.Describe(out) }
+
+// Collect implements prometheus.Collector.
+func (l live) Collect(out chan<- prometheus.Metric) {
+	collector{ask(context.Background(), l.engine)}.Collect(out)
+}
+
+// ask is an engine's report, or nil when it has none in time.
+func ask(ctx context.Context, engine status.Engine) *status.Report {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	report, err := engine.Report(ctx)
+	if err != nil {
+		return nil
+	}
+	return report
 }
 
 // collector gives the metrics of one report; of none if there is none.

@@ -1,12 +1,15 @@
 package page_test
 
 import (
+	"net"
+	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
+	"understudy/internal/observe/page"
 	"understudy/internal/observe/status/statustest"
 )
 
@@ -54,6 +57,46 @@ func TestLive(t *testing.T) {
 	e.Show(next)
 	b.wait(t, `document.getElementById("link").textContent === "live"`)
 	b.quiet(t)
+}
+
+// The connection of an open page breaks, and there is no server for a while: the page
+// says that what it shows is old, and goes on by itself when there is one again.
+func TestConnectionLost(t *testing.T) {
+	e := statustest.NewEngine(statustest.Node(3, noon))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	first := &http.Server{Handler: page.Handler(e)}
+	go func() { _ = first.Serve(l) }()
+	b := open(t)
+	b.do(t, chromedp.EmulateViewport(1280, 900), chromedp.Navigate("http://"+address+"/"))
+	b.wait(t, `document.getElementById("link").textContent === "live"`)
+	b.do(t, chromedp.Evaluate(`window.same = true`, nil))
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b.wait(t, `/^connection lost; data is [0-9]+ s old$/.test(document.getElementById("link").textContent)`)
+	if got := b.text(t, `document.getElementById("link").className`); got != "lost" {
+		t.Errorf("the link is %s", got)
+	}
+
+	next := statustest.Node(3, noon.Add(1e9))
+	statustest.Stall(next, "d2")
+	e.Show(next)
+	if l, err = net.Listen("tcp", address); err != nil {
+		t.Fatal(err)
+	}
+	second := &http.Server{Handler: page.Handler(e)}
+	t.Cleanup(func() { _ = second.Close() })
+	go func() { _ = second.Serve(l) }()
+	b.wait(t, `document.getElementById("link").textContent === "live"`)
+	b.wait(t, `document.querySelector("#device-d2 .st").textContent === "stalled"`)
+	var same bool
+	if b.do(t, chromedp.Evaluate(`window.same`, &same)); !same {
+		t.Error("the page was loaded anew")
+	}
 }
 
 // Without a script everything is there, and devices open.

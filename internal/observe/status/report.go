@@ -30,6 +30,19 @@ type Report struct {
 	DeadLetters int       `json:"dead_letters"`
 }
 
+// Busy is how many jobs are in flight that may still do something: one that is stuck in a
+// call of the kernel may not.
+func (r *Report) Busy() (n int) {
+	for _, d := range r.Devices {
+		for _, j := range d.InFlight {
+			if !j.Stuck {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // Program is who reports.
 type Program struct {
 	Name    string    `json:"name"` // "object-replicator"

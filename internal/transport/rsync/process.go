@@ -32,7 +32,9 @@ type Child interface {
 
 // Processes starts real processes, each the leader of a process group that dies
 // with it. The kernel kills the leader when this process ends.
-type Processes struct{}
+type Processes struct {
+	Thread *Thread // starts them; nil: one that the whole process has, and that never ends
+}
 
 // outputDelay is how long the output of a child that has ended may be held open
 // by a process that left its group.
@@ -40,26 +42,45 @@ const outputDelay = time.Second
 
 var errKilledFirst = errors.New("killed before it was started")
 
-// forks is the way to the one OS thread that starts processes. A parent-death
-// signal is sent when the thread ends that forked, not the process, so this
-// thread never ends, and does nothing that could hold it up.
-var forks = sync.OnceValue(func() chan<- func() {
-	queue := make(chan func())
-	go forkLoop(queue)
-	return queue
-})
+// Thread is an OS thread that starts processes. A parent-death signal is sent when the
+// thread ends that forked, not the process, so this thread does nothing else that could
+// hold it up or end it.
+type Thread struct {
+	forks chan func()
+	end   chan struct{}
+	begin sync.Once
+	once  sync.Once
+}
 
-func forkLoop(queue <-chan func()) {
-	runtime.LockOSThread()
-	for fork := range queue {
-		fork()
+// NewThread makes one; it begins with its first process.
+func NewThread() *Thread { return &Thread{forks: make(chan func()), end: make(chan struct{})} }
+
+// shared is the thread of those who have none of their own.
+var shared = sync.OnceValue(NewThread)
+
+func (t *Thread) run() {
+	runtime.LockOSThread() // and never unlocked: the thread ends with this function
+	for {
+		select {
+		case fork := <-t.forks:
+			fork()
+		case <-t.end:
+			return
+		}
 	}
 }
 
+// End ends the thread, and with it every process that it has started.
+func (t *Thread) End() { t.once.Do(func() { close(t.end) }) }
+
 // Start implements Spawner.
-func (Processes) Start(argv []string, out io.Writer) Child {
+func (p Processes) Start(argv []string, out io.Writer) Child {
 	c := &process{killed: make(chan struct{}), done: make(chan struct{})}
-	go c.live(argv, out)
+	thread := p.Thread
+	if thread == nil {
+		thread = shared()
+	}
+	go c.live(thread, argv, out)
 	return c
 }
 
@@ -89,8 +110,9 @@ func (c *process) Kill() {
 }
 
 // live is the child's whole life: started, waited for, its group killed, reaped.
-func (c *process) live(argv []string, out io.Writer) {
+func (c *process) live(thread *Thread, argv []string, out io.Writer) {
 	defer close(c.done)
+	thread.begin.Do(func() { go thread.run() })
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.WaitDelay = outputDelay
@@ -99,7 +121,10 @@ func (c *process) live(argv []string, out io.Writer) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	started := make(chan error, 1)
 	select {
-	case forks() <- func() { started <- c.start(cmd) }:
+	case thread.forks <- func() { started <- c.start(cmd) }:
+	case <-thread.end:
+		c.err = ErrClosed
+		return
 	case <-c.killed:
 		c.err = errKilledFirst
 		return

@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	// The thread that starts processes is meant to stay.
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("understudy/internal/transport/rsync.forkLoop"))
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("understudy/internal/transport/rsync.(*Thread).run"))
 }
 
 func fakeConfig(devices string, peers Peers, log *logLines) Config {

@@ -59,7 +59,7 @@ type Config struct {
 	// the bandwidth, bytes a second, 0 for no bound; end is to be called with what it has
 	// sent. Nil: at once, and no bound but BWLimit.
 	Begin func(ctx context.Context, device string) (share int64, end func(sent int64), err error)
-	Spawn Spawner // Processes when nil
+	Spawn Spawner // Processes of a thread of its own when nil
 	Clock Clock   // the wall clock when nil
 	Log   zerolog.Logger
 }
@@ -79,8 +79,9 @@ type Clock interface {
 
 // Transport runs rsync. It is safe for concurrent use.
 type Transport struct {
-	cfg   Config
-	stuck atomic.Int64
+	cfg       Config
+	stuck     atomic.Int64
+	endThread func() // of what starts rsyncs
 
 	mu     sync.Mutex
 	live   map[Child]struct{} // not yet reaped
@@ -104,13 +105,15 @@ func New(cfg Config) (*Transport, error) {
 	if cfg.Module = strings.TrimRight(cfg.Module, "/"); cfg.Module == "" {
 		cfg.Module = DefaultModule
 	}
+	end := func() {}
 	if cfg.Spawn == nil {
-		cfg.Spawn = Processes{}
+		thread := NewThread()
+		cfg.Spawn, end = Processes{thread}, thread.End
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = wallClock{}
 	}
-	return &Transport{cfg: cfg, live: map[Child]struct{}{}, closed: make(chan struct{})}, nil
+	return &Transport{cfg: cfg, endThread: end, live: map[Child]struct{}{}, closed: make(chan struct{})}, nil
 }
 
 // Sync sends suffixes of a partition to one node and then notifies it: after a
@@ -164,6 +167,7 @@ const closeWait = time.Second
 // started can only be killed once its number is known, and after the end of this
 // process nobody would do it. One that hangs in the kernel is left.
 func (t *Transport) Close() {
+	defer t.endThread()
 	limit := time.NewTimer(closeWait)
 	defer limit.Stop()
 	for _, c := range t.shut() {

@@ -120,8 +120,7 @@ func (s *server) output() string {
 		return s.own.log.String()
 	}
 	text, _ := os.ReadFile(s.log)
-	more, _ := os.ReadFile(s.log + ".err")
-	return string(text) + string(more)
+	return string(text)
 }
 
 // empty takes all objects away.

@@ -1,0 +1,69 @@
+package remoteapi
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/asynkron/protoactor-go/remote"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// call refuses every call to a peer: there is none that this program makes.
+func (g *gate) call(context.Context, string, any, any, *grpc.ClientConn, grpc.UnaryInvoker, ...grpc.CallOption) error {
+	return status.Error(codes.PermissionDenied, "not from here")
+}
+
+// dialled opens a stream to a peer. One that does not answer the first message in time is
+// given up: the library would wait for ever, in the actor that writes to it.
+func (g *gate) dialled(
+	ctx context.Context, d *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption,
+) (grpc.ClientStream, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	limit := time.AfterFunc(answerLimit, cancel)
+	s, err := open(ctx, d, conn, method, opts...)
+	if err != nil {
+		limit.Stop()
+		cancel()
+		return nil, err
+	}
+	return &answered{ClientStream: s, gate: g, limit: limit, cancel: cancel}, nil
+}
+
+// answered is a stream of which only what a server may say is read.
+type answered struct {
+	grpc.ClientStream
+	gate   *gate
+	limit  *time.Timer
+	cancel context.CancelFunc
+	first  sync.Once
+}
+
+// RecvMsg implements grpc.ClientStream.
+func (s *answered) RecvMsg(m any) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			s.gate.log.Error().Interface("panic", r).Bytes("stack", debug.Stack()).Msg("remoting panicked")
+			err = status.Error(codes.Internal, "panic")
+		}
+		if err != nil {
+			s.limit.Stop()
+			s.cancel()
+		}
+	}()
+	if err := s.ClientStream.RecvMsg(m); err != nil {
+		return err
+	}
+	s.first.Do(func() { s.limit.Stop() })
+	if r, ok := m.(*remote.RemoteMessage); ok {
+		switch r.MessageType.(type) {
+		case *remote.RemoteMessage_ConnectResponse, *remote.RemoteMessage_DisconnectRequest:
+			return nil
+		}
+	}
+	return status.Error(codes.PermissionDenied, fmt.Sprintf("a server says %T", m))
+}

@@ -1,0 +1,5 @@
+//go:build race
+
+package remoteapi
+
+const raceDetector = true
