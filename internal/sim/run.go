@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -122,8 +123,23 @@ func (w *world) audit(d *disk) {
 			continue
 		}
 		w.truth.scan(p, d, func(o *object, file string, l simfs.Look) {
-			if !whole(file, l) {
+			if whole(file, l) {
+				return
+			}
+			files := map[string]bool{}
+			for _, name := range d.fs.Names(o.dir()) {
+				files[name] = true
+			}
+			switch {
+			case !strings.HasPrefix(file, newest(files).base): // overtaken: the next cleaning takes it away
+				d.fs.Drop(o.dir() + "/" + file)
+			default:
 				w.edge("quarantined by the auditor")
+				// A POST that has come to data which was bad already goes with it, as in Swift.
+				if !d.spare(func(other *object) bool { return other == o }) {
+					w.edge("excused: newest update beside bad data")
+					o.loose = true
+				}
 				d.fs.Drop(o.dir())
 				d.fs.Drop(o.policy.Dir() + "/" + strconv.FormatUint(uint64(o.part), 10) + "/hashes.pkl")
 			}
