@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -69,10 +70,18 @@ func (n *node) start() error {
 }
 
 // IntN implements the sources of randomness that the parts ask for.
-func (b *boot) IntN(n int) int { return b.rng.IntN(n) }
+func (b *boot) IntN(n int) int {
+	b.node.world.mu.Lock()
+	defer b.node.world.mu.Unlock()
+	return b.rng.IntN(n)
+}
 
 // Shuffle implements actors.Rand.
-func (b *boot) Shuffle(n int, swap func(i, j int)) { b.rng.Shuffle(n, swap) }
+func (b *boot) Shuffle(n int, swap func(i, j int)) {
+	b.node.world.mu.Lock()
+	defer b.node.world.mu.Unlock()
+	b.rng.Shuffle(n, swap)
+}
 
 // Now implements actors.Clock.
 func (b *boot) Now() time.Time { return time.Now() }
@@ -273,22 +282,31 @@ func (nowhere) Update(context.Context, map[string]any) error { return nil }
 func (nowhere) Keep(context.Context, string, []string) error { return nil }
 
 // cursors outlive a node's lives.
-type cursors map[string]messages.Cursor
+type cursors struct {
+	mu *sync.Mutex
+	at map[string]messages.Cursor
+}
 
 func (c cursors) Load(_ context.Context, device string) (*messages.Cursor, error) {
-	if at, ok := c[device]; ok {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if at, ok := c.at[device]; ok {
 		return &at, nil
 	}
 	return nil, nil
 }
 
 func (c cursors) Save(_ context.Context, device string, at messages.Cursor) error {
-	c[device] = at
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at[device] = at
 	return nil
 }
 
 func (c cursors) Clear(_ context.Context, device string) error {
-	delete(c, device)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.at, device)
 	return nil
 }
 

@@ -66,13 +66,16 @@ func (w *world) request() {
 		c.busy++
 		w.sched.Post(fmt.Sprintf("client %d %s", c.made, d), func() {
 			go func() {
-				defer func() { c.busy-- }()
-				if err := b.write(d, r); err != nil {
-					w.edge("client refused")
-					return
-				}
-				w.edge("client write")
-				o.acked[r.file] = true
+				err := b.write(d, r)
+				w.sched.Post("client answered by "+d.String(), func() {
+					c.busy--
+					if err != nil {
+						w.edge("client refused")
+						return
+					}
+					w.edge("client write")
+					o.acked[r.file] = true
+				})
 			}()
 		})
 	}

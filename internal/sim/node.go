@@ -4,11 +4,13 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
 	"understudy/internal/lab"
 	"understudy/internal/sim/simfs"
+	"understudy/messages"
 )
 
 const (
@@ -48,7 +50,7 @@ func address(number int) string { return "10.0.0." + strconv.Itoa(number) }
 func (w *world) addNode(n lab.WorldNode) {
 	name := "n" + strconv.Itoa(n.Number)
 	made := &node{
-		world: w, number: n.Number, name: name, ip: address(n.Number), cursors: cursors{},
+		world: w, number: n.Number, name: name, ip: address(n.Number), cursors: cursors{new(sync.Mutex), map[string]messages.Cursor{}},
 		system: simfs.NewDisk(name+" system", uint64(n.Number*100), diskSize),
 	}
 	for i, device := range n.Devices {
@@ -87,11 +89,17 @@ func (d *disk) befall(b *boot, c simfs.Call) error {
 			return unix.EIO
 		}
 	}
-	if d.errors > 0 && (!d.writes || changes(c.Op)) && d.rng.IntN(1000) < d.errors {
+	if d.errors > 0 && (!d.writes || changes(c.Op)) && d.unlucky() {
 		d.node.world.fault("disk: EIO")
 		return unix.EIO
 	}
 	return nil
+}
+
+func (d *disk) unlucky() bool {
+	d.node.world.mu.Lock()
+	defer d.node.world.mu.Unlock()
+	return d.rng.IntN(1000) < d.errors
 }
 
 // let lets calls that hang go.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -36,7 +37,8 @@ type world struct {
 	nodes    []*node
 	truth    *truth
 
-	chaos       bool // faults strike
+	mu          sync.Mutex // guards counts, problems and shared sources of chance
+	chaos       bool       // faults strike
 	ringVersion int
 	faults      map[string]int
 	edges       map[string]int
@@ -46,11 +48,20 @@ type world struct {
 
 func (w *world) source(name string) *rand.Rand { return sched.Source(w.seed, name) }
 
-func (w *world) fault(kind string) { w.faults[kind]++ }
-func (w *world) edge(kind string)  { w.edges[kind]++ }
+func (w *world) fault(kind string) { w.count(w.faults, kind) }
+func (w *world) edge(kind string)  { w.count(w.edges, kind) }
+
+// count may be called by goroutines that one timer has woken, at once.
+func (w *world) count(m map[string]int, kind string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	m[kind]++
+}
 
 func (w *world) problem(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.sched.Note("PROBLEM " + text)
 	if len(w.problems) < 20 {
 		w.problems = append(w.problems, text)
