@@ -189,6 +189,7 @@ func (b *boot) stop() error {
 // before stands before each call of a file system: the scheduler's turn, then the
 // disk's faults.
 func (b *boot) before(c simfs.Call) error {
+	b.node.world.sched.Fence()
 	if !b.alive() {
 		return unix.EIO
 	}

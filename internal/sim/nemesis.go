@@ -43,9 +43,9 @@ func (m *nemesis) strike() {
 		if d.hangs != nil {
 			return
 		}
-		d.hangs = make(chan struct{})
+		d.set(func() { d.hangs = make(chan struct{}) })
 	case "EIO", "EIO on writes":
-		d.errors, d.writes = w.plan.errors, kind == "EIO on writes"
+		d.set(func() { d.errors, d.writes = w.plan.errors, kind == "EIO on writes" })
 	case "read-only":
 		d.fs.ReadOnly = true
 	case "full":
@@ -54,7 +54,7 @@ func (m *nemesis) strike() {
 		if d.unmounted || n.boot == nil {
 			return
 		}
-		d.unmounted = true
+		d.set(func() { d.unmounted = true })
 		n.boot.machine.Unmount(d.fs)
 	case "cut link":
 		w.net.Cut(n.ip, w.nodes[m.rng.IntN(len(w.nodes))].ip)

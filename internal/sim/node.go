@@ -73,7 +73,7 @@ func (n *node) disk(path string) *disk {
 	}
 	name, _, _ := strings.Cut(rest, "/")
 	for _, d := range n.disks {
-		if d.name == name && !d.unmounted {
+		if d.name == name && d.mounted() {
 			return d
 		}
 	}
@@ -82,42 +82,59 @@ func (n *node) disk(path string) *disk {
 
 // befall is what happens to a call on the disk.
 func (d *disk) befall(b *boot, c simfs.Call) error {
-	if wait := d.hangs; wait != nil {
+	wait, fails := d.state(c)
+	if wait != nil {
 		d.node.world.fault("disk: hang")
 		<-wait
 		if !b.alive() {
 			return unix.EIO
 		}
 	}
-	if d.errors > 0 && (!d.writes || changes(c.Op)) && d.unlucky() {
+	if fails {
 		d.node.world.fault("disk: EIO")
 		return unix.EIO
 	}
 	return nil
 }
 
-func (d *disk) unlucky() bool {
+// state is what awaits a call on the disk.
+func (d *disk) state(c simfs.Call) (wait chan struct{}, fails bool) {
 	d.node.world.mu.Lock()
 	defer d.node.world.mu.Unlock()
-	return d.rng.IntN(1000) < d.errors
+	return d.hangs, d.errors > 0 && (!d.writes || changes(c.Op)) && d.rng.IntN(1000) < d.errors
+}
+
+func (d *disk) mounted() bool {
+	d.node.world.mu.Lock()
+	defer d.node.world.mu.Unlock()
+	return !d.unmounted
+}
+
+// set changes what is the matter with the disk.
+func (d *disk) set(change func()) {
+	d.node.world.mu.Lock()
+	defer d.node.world.mu.Unlock()
+	change()
 }
 
 // let lets calls that hang go.
 func (d *disk) let() {
-	if d.hangs != nil {
-		close(d.hangs)
-		d.hangs = nil
-	}
+	d.set(func() {
+		if d.hangs != nil {
+			close(d.hangs)
+			d.hangs = nil
+		}
+	})
 }
 
 // mend takes everything away that is the matter with the disk.
 func (d *disk) mend() {
 	d.let()
-	d.errors, d.writes = 0, false
+	d.set(func() { d.errors, d.writes = 0, false })
 	d.fs.ReadOnly = false
 	d.fs.SetSize(diskSize)
 	if d.unmounted {
-		d.unmounted = false
+		d.set(func() { d.unmounted = false })
 		if b := d.node.boot; b != nil {
 			b.machine.Mount(d.path(), d.fs)
 		}

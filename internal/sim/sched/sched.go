@@ -91,6 +91,12 @@ func (s *Sched) After(d time.Duration, name string, run func()) (stop func() boo
 	}
 }
 
+// Fence lets a goroutine that a timer has woken see what the steps before have done.
+func (s *Sched) Fence() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+}
+
 // Steps is how many items have run.
 func (s *Sched) Steps() uint64 { return s.steps }
 
@@ -120,8 +126,10 @@ func (s *Sched) Run(done func() bool, end time.Time, most uint64) bool {
 	for most += s.steps; ; {
 		synctest.Wait()
 		s.gather()
+		over := done()
+		s.Fence()
 		switch {
-		case done():
+		case over:
 			return true
 		case s.steps >= most || !time.Now().Before(end):
 			return false
@@ -138,6 +146,7 @@ func (s *Sched) Run(done func() bool, end time.Time, most uint64) bool {
 		s.steps++
 		s.Note(item.Name)
 		item.Run()
+		s.Fence()
 	}
 }
 
