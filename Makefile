@@ -7,7 +7,7 @@ BENCH    ?= --out docs/benchmarks.md
 # hundreds of them. What it has found it has told by then.
 export GORACE ?= atexit_sleep_ms=100
 
-.PHONY: build test tools lint unit clusters interop process faults package package-test bench fuzz soak soak-daemon demo scenarios
+.PHONY: build test tools lint unit clusters interop process faults package package-test bench fuzz soak soak-daemon demo scenarios campaign
 
 build:
 	$(GO) build -o bin/ ./cmd/...
@@ -87,6 +87,12 @@ soak-daemon: tools
 # Four nodes in one process lose a disk and get it back. Needs nothing but Go.
 demo:
 	$(GO) run ./cmd/understudy demo
+
+# Clusters in virtual time, a seed each: make campaign SEEDS=1000 FROM=5000.
+SEEDS ?= 100
+FROM  ?= 1
+campaign:
+	$(GO) test -count=1 -timeout 10h -v ./internal/sim -run TestCampaign -sim.seeds $(SEEDS) -sim.from $(FROM)
 
 # Every scenario of the library, and that the verdict sees what is taken from its end state.
 scenarios:

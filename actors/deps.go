@@ -13,8 +13,7 @@ import (
 // Deps is everything the actors use of the world. Nothing else in this package
 // reads a clock, draws a random number, opens a file, dials a peer, starts a
 // process or starts a goroutine, so that the whole engine also runs in virtual
-// time. All fields but Lane, Admission and the last two are
-// required.
+// time. All fields but Lane, Admission and the last three are required.
 type Deps struct {
 	Clock     Clock
 	Rand      Rand
@@ -34,6 +33,10 @@ type Deps struct {
 	// Steer makes what is outside of the actors keep to a course: bytes, hashes, paused
 	// peers. It must not block, and may be nil.
 	Steer func(*messages.Course)
+
+	// Mailbox makes the actors' mailboxes, for hosts that decide themselves which message is
+	// handled next; the library's own when nil.
+	Mailbox actor.MailboxProducer
 
 	// Middleware runs in every actor after the guard, for experiments that disturb
 	// messages. It may be nil.

@@ -16,10 +16,14 @@ func newEngine(deps Deps, opts Options) *engine { return &engine{deps: &deps, op
 
 // props are the properties that every actor below the supervisor has.
 func (e *engine) props(produce actor.Producer) *actor.Props {
-	return actor.PropsFromProducer(produce,
+	props := actor.PropsFromProducer(produce,
 		actor.WithSupervisor(stopOrEscalate{}),
 		actor.WithDispatcher(dispatcher{e.deps.Go}),
 		actor.WithReceiverMiddleware(append([]actor.ReceiverMiddleware{guard(e.deps.Log)}, e.deps.Middleware...)...))
+	if e.deps.Mailbox != nil {
+		props.Configure(actor.WithMailbox(e.deps.Mailbox))
+	}
+	return props
 }
 
 // adopted tells an actor that the engine goes on with other settings and parts.

@@ -158,9 +158,10 @@ func TestOnlyMeasurersRunSwift(t *testing.T) {
 }
 
 // wirers may import bootstrap: the commands, what serves an engine to other processes, the
-// lab that runs whole nodes, and examples.
+// lab and the simulation that run whole nodes, and examples.
 var wirers = []string{
-	"understudy/cmd/...", "understudy/bootstrap/...", "understudy/internal/lab/...", "understudy/test/...", "understudy/examples/...",
+	"understudy/cmd/...", "understudy/bootstrap/...", "understudy/internal/lab/...", "understudy/internal/sim", "understudy/test/...",
+	"understudy/examples/...",
 }
 
 // remoting is what it takes to talk to other processes by messages of actors. Programs

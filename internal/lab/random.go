@@ -93,6 +93,9 @@ const (
 
 var worldHasher = hashpath.Hasher{Prefix: []byte(worldPrefix), Suffix: []byte(worldSuffix)}
 
+// Paths hash the names of the world's objects.
+func (w *World) Paths() hashpath.Hasher { return worldHasher }
+
 // Spots are all devices, in order.
 func (w *World) Spots() (all []Spot) {
 	for _, n := range w.Nodes {

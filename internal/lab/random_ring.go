@@ -133,6 +133,31 @@ func (p *WorldPolicy) balance() error {
 	return nil
 }
 
+// Reweigh gives one device of the ring another weight, and so partitions another
+// home. It tells whether it found one to change. Files are written by WriteRings.
+func (p *WorldPolicy) Reweigh(rng *rand.Rand) bool {
+	weighted := 0
+	for _, d := range p.Ring.Devices {
+		if d.Weight > 0 {
+			weighted++
+		}
+	}
+	d := &p.Ring.Devices[rng.IntN(len(p.Ring.Devices))]
+	weight := pick(rng, []float64{0, 50, 100, 200})
+	if weight == d.Weight || weight == 0 && float64(weighted-1) < max(2, p.Ring.Replicas) {
+		return false
+	}
+	d.Weight = weight
+	p.Ring.Version++
+	p.Ring.Seed = rng.Uint64()
+	devices, err := p.Ring.check()
+	if err != nil {
+		panic(fmt.Sprintf("drew a ring that cannot be: %v", err))
+	}
+	p.rows = p.Ring.place(devices)
+	return true
+}
+
 // Addresses tells where the object server of a node listens.
 type Addresses func(node int) (ip string, port int)
 

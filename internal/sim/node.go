@@ -1,0 +1,142 @@
+package sim
+
+import (
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"understudy/internal/lab"
+	"understudy/internal/sim/simfs"
+	"understudy/messages"
+)
+
+const (
+	devicesRoot = "/srv/node"
+	port        = 6200
+	diskSize    = 64 << 20 // bytes
+)
+
+// node is a computer with disks.
+type node struct {
+	world   *world
+	number  int
+	name    string
+	ip      string
+	system  *simfs.Disk
+	disks   []*disk
+	cursors cursors
+	boot    *boot // nil: off
+	lives   int
+}
+
+// disk is a device of a node, and what is the matter with it.
+type disk struct {
+	node *node
+	name string
+	fs   *simfs.Disk
+	rng  *rand.Rand
+
+	unmounted bool
+	errors    int           // calls in a thousand that fail with EIO
+	writes    bool          // of them only those that change something
+	hangs     chan struct{} // calls wait until it is closed; nil: they do not
+}
+
+func address(number int) string { return "10.0.0." + strconv.Itoa(number) }
+
+func (w *world) addNode(n lab.WorldNode) {
+	name := "n" + strconv.Itoa(n.Number)
+	made := &node{
+		world: w, number: n.Number, name: name, ip: address(n.Number), cursors: cursors{new(sync.Mutex), map[string]messages.Cursor{}},
+		system: simfs.NewDisk(name+" system", uint64(n.Number*100), diskSize),
+	}
+	for i, device := range n.Devices {
+		made.disks = append(made.disks, &disk{
+			node: made, name: device, fs: simfs.NewDisk(name+"/"+device, uint64(n.Number*100+i+1), diskSize),
+			rng: w.source("disk " + name + "/" + device),
+		})
+	}
+	w.nodes = append(w.nodes, made)
+}
+
+func (d *disk) path() string   { return devicesRoot + "/" + d.name }
+func (d *disk) String() string { return d.node.name + "/" + d.name }
+
+// disk is the mounted one that a path is on.
+func (n *node) disk(path string) *disk {
+	rest, ok := strings.CutPrefix(path, devicesRoot+"/")
+	if !ok {
+		return nil
+	}
+	name, _, _ := strings.Cut(rest, "/")
+	for _, d := range n.disks {
+		if d.name == name && d.mounted() {
+			return d
+		}
+	}
+	return nil
+}
+
+// befall is what happens to a call on the disk.
+func (d *disk) befall(b *boot, c simfs.Call) error {
+	wait, fails := d.state(c)
+	if wait != nil {
+		d.node.world.fault("disk: hang")
+		<-wait
+		if !b.alive() {
+			return unix.EIO
+		}
+	}
+	if fails {
+		d.node.world.fault("disk: EIO")
+		return unix.EIO
+	}
+	return nil
+}
+
+// state is what awaits a call on the disk.
+func (d *disk) state(c simfs.Call) (wait chan struct{}, fails bool) {
+	d.node.world.mu.Lock()
+	defer d.node.world.mu.Unlock()
+	return d.hangs, d.errors > 0 && (!d.writes || changes(c.Op)) && d.rng.IntN(1000) < d.errors
+}
+
+func (d *disk) mounted() bool {
+	d.node.world.mu.Lock()
+	defer d.node.world.mu.Unlock()
+	return !d.unmounted
+}
+
+// set changes what is the matter with the disk.
+func (d *disk) set(change func()) {
+	d.node.world.mu.Lock()
+	defer d.node.world.mu.Unlock()
+	change()
+}
+
+// let lets calls that hang go.
+func (d *disk) let() {
+	d.set(func() {
+		if d.hangs != nil {
+			close(d.hangs)
+			d.hangs = nil
+		}
+	})
+}
+
+// mend takes everything away that is the matter with the disk.
+func (d *disk) mend() {
+	d.let()
+	d.set(func() { d.errors, d.writes = 0, false })
+	d.fs.ReadOnly = false
+	d.fs.SetSize(diskSize)
+	if d.unmounted {
+		d.set(func() { d.unmounted = false })
+		if b := d.node.boot; b != nil {
+			b.machine.Mount(d.path(), d.fs)
+		}
+	}
+}
