@@ -7,7 +7,7 @@ BENCH    ?= --out docs/benchmarks.md
 # hundreds of them. What it has found it has told by then.
 export GORACE ?= atexit_sleep_ms=100
 
-.PHONY: build test tools lint unit clusters interop process faults package package-test bench fuzz soak soak-daemon demo
+.PHONY: build test tools lint unit clusters interop process faults package package-test bench fuzz soak soak-daemon demo zoo
 
 build:
 	$(GO) build -o bin/ ./cmd/...
@@ -80,6 +80,10 @@ soak: tools
 DAEMON ?= -minutes 30
 soak-daemon: tools
 	$(GO) run ./test/soakdaemon $(DAEMON)
+
+# Programs that are broken on purpose: a test must find each of them.
+zoo: tools
+	$(GO) run ./test/zoo
 
 # Four nodes in one process lose a disk and get it back. Needs nothing but Go.
 demo:
