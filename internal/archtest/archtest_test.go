@@ -97,6 +97,11 @@ var rules = []rule{
 		why:    "what is observed is handed in",
 	},
 	{
+		from: "understudy/internal/fault",
+		not:  []string{"understudy/...", "os/...", "net/...", "io/...", "math/rand/...", "syscall"},
+		why:  "what goes wrong is decided without touching anything",
+	},
+	{
 		from:   "understudy/internal/inspect",
 		not:    []string{"understudy/...", "net/http"},
 		except: []string{"understudy/messages", "understudy/internal/plan", "understudy/internal/store", "understudy/internal/swift/..."},
