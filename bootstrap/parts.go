@@ -164,7 +164,7 @@ func firstView(p *Placement) (*messages.View, error) {
 
 func newStore(cfg *config.Config, log zerolog.Logger) *store.Store {
 	return store.New(store.Options{
-		Root: cfg.Devices, MountCheck: cfg.MountCheck, ReclaimAge: cfg.DiskFile.ReclaimAge, Log: log,
+		Root: cfg.Devices, FS: disksOf(cfg), MountCheck: cfg.MountCheck, ReclaimAge: cfg.DiskFile.ReclaimAge, Log: log,
 	})
 }
 
