@@ -7,7 +7,7 @@ BENCH    ?= --out docs/benchmarks.md
 # hundreds of them. What it has found it has told by then.
 export GORACE ?= atexit_sleep_ms=100
 
-.PHONY: build test tools lint unit clusters interop process faults package package-test bench fuzz soak soak-daemon demo scenarios campaign
+.PHONY: build test tools lint unit clusters interop process faults package package-test bench fuzz soak soak-daemon demo scenarios campaign nemesis crashpoints zoo
 
 build:
 	$(GO) build -o bin/ ./cmd/...
@@ -23,12 +23,13 @@ lint:
 	$(GO) vet ./...
 	$(GO) vet -tags soak ./cmd/...
 	$(GO) vet -tags nofaults ./bootstrap ./cmd/...
+	$(GO) vet -tags failpoints,bugzoo ./...
 	@unformatted=$$($(GO) tool gofumpt -l .); if [ -n "$$unformatted" ]; then echo "gofumpt would change:"; echo "$$unformatted"; exit 1; fi
 	$(GO) tool staticcheck ./...
 
 # Everything but the clusters; the import rules (internal/archtest) are among it.
 unit:
-	$(GO) test -race $$($(GO) list ./... | grep -v -E '/test/(interop|process|faults|package)(/sick)?$$')
+	$(GO) test -race $$($(GO) list ./... | grep -v -E '/test/(interop|process|faults|package|crashpoints)(/sick)?$$')
 	$(GO) test -run TestPassesLeaveNothingBehind ./actors
 	$(GO) test -tags nofaults -run Faults ./bootstrap
 	$(GO) test ./bootstrap/remoteapi ./bootstrap/fleet
@@ -36,7 +37,7 @@ unit:
 # process, faults, packages and interop at once, for they wait more than they work; of
 # interop what differs in its sync method or seed alone is left to "make interop".
 clusters:
-	$(GO) test -short -parallel 4 -count=1 -timeout 20m ./test/process ./test/faults/... ./test/package ./test/interop
+	$(GO) test -short -parallel 4 -count=1 -timeout 20m ./test/process ./test/faults/... ./test/package ./test/crashpoints ./test/interop
 
 # The program as a process: start, signals, service manager, swift-init, children.
 process:
@@ -74,15 +75,26 @@ fuzz:
 	done
 
 # Random clusters against real Swift, at length: as many seeds of each method.
-SEEDS ?= 1000
 soak: tools
-	$(GO) run ./test/soak -seeds $(SEEDS)
+	$(GO) run ./test/soak -seeds $(or $(SEEDS),1000)
 
 # The daemon for half an hour, on disks and beside peers that fall ill, under operators
 # who kill, reload and change rings. DAEMON="-minutes 5 -seed 1" says otherwise.
 DAEMON ?= -minutes 30
 soak-daemon: tools
 	$(GO) run ./test/soakdaemon $(DAEMON)
+
+# The same for two minutes a seed, in a network of its own, in which nodes are cut off.
+nemesis: tools
+	$(GO) run ./test/soakdaemon -apart -minutes 2 -seeds $(or $(SEEDS),5) -seed $(or $(FROM),1)
+
+# Our programs end at points drawn from all that a run comes by, with and without power cuts.
+crashpoints: tools
+	$(GO) run ./test/crashpoints -strikes $(or $(SEEDS),100) -from $(or $(FROM),1)
+
+# Programs that are broken on purpose: a test must find each of them.
+zoo: tools
+	$(GO) run ./test/zoo
 
 # Four nodes in one process lose a disk and get it back. Needs nothing but Go.
 demo:

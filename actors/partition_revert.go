@@ -7,6 +7,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"understudy/internal/plan"
+	"understudy/internal/zoo"
 	"understudy/messages"
 )
 
@@ -142,7 +143,7 @@ func (p *Partition) remove(c actor.Context) {
 		p.done(c, nil)
 		return
 	}
-	if p.opts.HandoffSettle > 0 && !p.job.Settled {
+	if p.opts.HandoffSettle > 0 && !p.job.Settled && !zoo.Bug("unsettled") {
 		p.revert.proven = len(files) > 0 || len(p.revert.hold.Manifest().Files) == 0
 		p.done(c, nil)
 		return
@@ -175,9 +176,13 @@ func (p *Partition) removingAll() {
 // keeps to those of the beginning of the pass, and so can remove a partition of
 // which this device has become a primary meanwhile.
 func (p *Partition) stillHandoff() string {
-	role, ok := plan.RoleOf(p.revert.ring, p.job.Partition.Device, p.job.Partition.Number)
+	ring := p.revert.ring
+	if zoo.Bug("stale-role") {
+		ring = p.job.Ring
+	}
+	role, ok := plan.RoleOf(ring, p.job.Partition.Device, p.job.Partition.Number)
 	switch {
-	case !ok || p.revert.ring.NextPartPower():
+	case !ok || ring.NextPartPower():
 		return "the ring does not tell its place any more"
 	case role.Kind != messages.Revert:
 		return "this device has become a primary"

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"understudy/internal/zoo"
 )
 
 // answer is what a piece of blocking work brings back to the actor that asked
@@ -59,7 +61,7 @@ func (w *errand) run(c actor.Context, ctx context.Context, f func(context.Contex
 
 // back tells whether an answer belongs to the piece that is out, and takes it in.
 func (w *errand) back(a *answer) bool {
-	if a.task != w || !w.out || a.step != w.step {
+	if a.task != w || (!w.out || a.step != w.step) && !zoo.Bug("answered-twice") {
 		return false
 	}
 	w.out = false

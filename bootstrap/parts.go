@@ -187,7 +187,7 @@ func firstView(p actors.Placement) (*messages.View, error) {
 }
 
 func storeOptions(cfg *config.Config, log zerolog.Logger) store.Options {
-	return store.Options{Root: cfg.Devices, MountCheck: cfg.MountCheck, ReclaimAge: cfg.DiskFile.ReclaimAge, Log: log}
+	return store.Options{Root: cfg.Devices, FS: disksOf(cfg), MountCheck: cfg.MountCheck, ReclaimAge: cfg.DiskFile.ReclaimAge, Log: log}
 }
 
 var _ actors.Store = localDisks{}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"understudy/internal/swift/hashes"
+	"understudy/internal/zoo"
 	"understudy/messages"
 )
 
@@ -166,7 +167,7 @@ func (h *hasher) publish(ctx context.Context, base, next hashes.File) (done bool
 	lock, err := h.lockSelf(ctx)
 	if err == nil {
 		defer lock.Unlock()
-		if !h.readCache().Equal(base) {
+		if !zoo.Bug("hash-before-check") && !h.readCache().Equal(base) {
 			return false, nil
 		}
 		err = h.writeCache(&next)

@@ -23,6 +23,8 @@ type Incoming struct {
 	anchored  bool            // the partition's own directory and those above are durable
 	known     map[string]bool // suffixes whose directories are durable
 	unsynced  bool            // hashes.invalid holds lines that a power cut could take
+	vouched   map[string]bool // suffixes that were marked for what was held already
+	written   *time.Time      // of hashes.pkl, when it was first asked for
 	noTmpFile bool            // the file system knows no files without a name
 }
 
@@ -46,7 +48,7 @@ func (s *Store) OpenIncoming(ctx context.Context, p messages.Partition, o Incomi
 	}
 	in := &Incoming{
 		Objects: &Objects{hasher: newHasher(w), paths: o.Paths}, rules: o.Rules,
-		locks: []*Lock{partLock}, known: map[string]bool{},
+		locks: []*Lock{partLock}, known: map[string]bool{}, vouched: map[string]bool{},
 	}
 	if o.PerDevice > 0 {
 		deviceLock, err := s.lock(ctx, w.device, lockFile, o.PerDevice, max(0, end.Sub(s.now())))

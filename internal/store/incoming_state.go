@@ -59,7 +59,8 @@ func (s *State) expired(at timestamp.Timestamp) bool {
 
 // Held cleans an object's directory up and tells what is in it. What is corrupt is
 // quarantined, and then not there. Any error means that nobody can say what is
-// there: the object must then be called neither wanted nor held.
+// there: the object must then be called neither wanted nor held. What is there is made
+// durable first, if it may not be.
 // Swift: obj/ssync_receiver.py _check_local.
 func (in *Incoming) Held(ctx context.Context, hash string) (State, error) {
 	if err := ctx.Err(); err != nil {
@@ -87,7 +88,11 @@ func (in *Incoming) Held(ctx context.Context, hash string) (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	return in.state(ctx, hash)
+	s, err := in.state(ctx, hash)
+	if err == nil && (s.Exists || s.Deleted) {
+		err = in.vouch(ctx, hash)
+	}
+	return s, err
 }
 
 // forever keeps every tombstone.

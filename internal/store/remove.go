@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"understudy/internal/swift/hashes"
+	"understudy/internal/zoo"
 	"understudy/messages"
 )
 
@@ -91,6 +92,9 @@ func (r *remover) run(files messages.Files) error {
 	defer r.unlock()
 	if err := r.quiet(); err != nil {
 		return err
+	}
+	if zoo.Bug("rmtree-revert") {
+		return zoo.RemoveTree(r.dir.Path)
 	}
 	for todo := r.choose(files); len(todo) > 0; {
 		done, err := r.slice(todo)

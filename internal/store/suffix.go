@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"understudy/internal/swift/diskfile"
+	"understudy/internal/zoo"
 )
 
 // errGone says that a suffix is no directory, or is none any more.
@@ -84,6 +85,13 @@ func (h *hasher) hashDir(suffix Dir, name string) error {
 	if err != nil {
 		return err
 	}
+	if zoo.Bug("temp-hashed") {
+		for i, n := range h.names {
+			if diskfile.IsRsyncTemp(n) {
+				h.names[i] = n[1 : len(n)-len(".XXXXXX")]
+			}
+		}
+	}
 	h.set.Read(h.names, h.at, h.reclaimAge)
 	if len(h.set.Remove) > 0 || h.set.Reclaim != "" {
 		if err := h.clean(suffix, name); err != nil {
@@ -139,7 +147,7 @@ func (h *hasher) clean(suffix Dir, name string) error {
 	// Rule: a tombstone older than the reclaim age goes, but only after what it
 	// buries. Unlike Swift, which unlinks it first and ignores errors: a deleted
 	// object whose data survives its tombstone is back.
-	if h.set.Reclaim != "" && buried {
+	if h.set.Reclaim != "" && (buried || zoo.Bug("tombstone-first")) {
 		if err := h.fs.Remove(d, h.set.Reclaim); err != nil && !is(err, unix.ENOENT) {
 			h.debug().Err(err).Msg("tombstone not removed")
 		}

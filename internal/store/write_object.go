@@ -6,6 +6,7 @@ import (
 
 	"understudy/internal/swift/metadata"
 	"understudy/internal/swift/timestamp"
+	"understudy/internal/zoo"
 )
 
 // ConflictError says that an object's version is not older than the one that was to
@@ -28,7 +29,7 @@ func (in *Incoming) BeginPut(ctx context.Context, n ObjectName, at timestamp.Tim
 	if st.Exists && st.expired(at) {
 		was = st.Newest
 	}
-	if was.Compare(at) >= 0 {
+	if c := was.Compare(at); c > 0 || c == 0 && !zoo.Bug("tie-by-arrival") {
 		return nil, &ConflictError{was}
 	}
 	return in.draft(ctx, hash, max(0, size))

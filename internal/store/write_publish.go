@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"understudy/internal/swift/metadata"
+	"understudy/internal/zoo"
 )
 
 // linkAttempts is how often a directory is made again that others, who found it
@@ -27,7 +28,11 @@ func (d *Draft) publish(ctx context.Context, name string, m metadata.Metadata) e
 		return fail(err)
 	}
 	// A failed fsync is final: the kernel has forgotten what it could not write.
-	if err := d.file.Sync(); err != nil {
+	err := d.file.Sync()
+	if err != nil && zoo.Bug("retry-fsync") {
+		err = d.file.Sync()
+	}
+	if err != nil {
 		return fail(err)
 	}
 	d.forget(0, d.size)
@@ -45,6 +50,9 @@ func (d *Draft) publish(ctx context.Context, name string, m metadata.Metadata) e
 	}
 	// Unlike Swift: marked again. Who has hashed the suffix since the first mark has
 	// taken that away, and may have listed the directory before the file came.
+	if zoo.Bug("marked-once") {
+		return nil
+	}
 	if err := in.mark(ctx, suffix); err != nil {
 		return fail(err)
 	}

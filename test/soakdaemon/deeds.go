@@ -33,6 +33,7 @@ type deed struct {
 	holds bool           // processes of the node hang meanwhile
 	mount bool           // the disk is unmounted in its course, which nobody may hold up
 	peer  bool           // a server does not answer
+	pause bool           // its daemon is stopped
 	ring  bool           // the ring file is of no use meanwhile
 }
 
@@ -58,6 +59,8 @@ var kinds = []struct {
 	{2, (*soak).failFuse},
 	{2, (*soak).stopServer},
 	{2, (*soak).stopRsyncd},
+	{2, (*soak).cutOff},
+	{2, (*soak).pauseDaemon},
 	{1, (*soak).restartServer},
 	{3, (*soak).kill},
 	{3, (*soak).terminate},
@@ -185,6 +188,11 @@ func (s *soak) held(n *cluster.Node) bool {
 // leaving tells whether one of a node's disks is unmounted or has still to be.
 func (s *soak) leaving(n *cluster.Node) bool {
 	return s.any(func(i *ill) bool { return i.node == n && i.mount })
+}
+
+// paused tells whether a node's daemon is stopped: it hears of nothing now.
+func (s *soak) paused(n *cluster.Node) bool {
+	return s.any(func(i *ill) bool { return i.node == n && i.pause })
 }
 
 // blind tells whether there is no good ring file.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os/exec"
 	"syscall"
 
 	"understudy/internal/cluster"
@@ -31,6 +32,29 @@ func (s *soak) stop(kind string, signal func(*cluster.Node, syscall.Signal) erro
 		d.do = func(context.Context) error { return signal(d.node, syscall.SIGSTOP) }
 		d.cure = func(context.Context) error { return signal(d.node, syscall.SIGCONT) }
 	}
+	return d
+}
+
+// cutOff takes a node off the network: who connects to it is told so at once, and what is
+// connected already is silent. What it sends itself gets through.
+func (s *soak) cutOff() *deed {
+	if !s.o.apart {
+		return nil // others share this network
+	}
+	d := s.drawPeer("cut off")
+	if d == nil || s.held(d.node) {
+		return nil
+	}
+	route := func(verb string) func(context.Context) error {
+		return func(ctx context.Context) error {
+			out, err := exec.CommandContext(ctx, "ip", "route", verb, "unreachable", d.node.IP+"/32", "table", "local").CombinedOutput()
+			if err != nil {
+				return fmt.Errorf("%s the route to node %d: %w: %s", verb, d.node.Number, err, out)
+			}
+			return nil
+		}
+	}
+	d.do, d.cure = route("add"), route("del")
 	return d
 }
 

@@ -27,6 +27,8 @@ type options struct {
 	dir     string
 	keep    bool
 	race    bool
+	seeds   int
+	apart   bool
 }
 
 func main() {
@@ -36,9 +38,15 @@ func main() {
 	flag.StringVar(&o.dir, "dir", os.TempDir(), "folder for the run, on a file system with user xattrs")
 	flag.BoolVar(&o.keep, "keep", false, "keep the cluster's folder even if all was well")
 	flag.BoolVar(&o.race, "race", false, "build our replicator with the race detector")
+	flag.IntVar(&o.seeds, "seeds", 1, "how many runs, each with the next seed")
+	flag.BoolVar(&o.apart, "apart", false, "in a network of its own, in which nodes are cut off, too")
 	flag.Parse()
 	// Inside the mount namespace this program runs once more, with these arguments.
-	os.Exit(sick.Main(&o, "/usr/bin/swift-object-server", "/usr/bin/python3", "/usr/bin/rsync", "unshare", "sync"))
+	inside := sick.Main
+	if o.apart {
+		inside = sick.MainApart
+	}
+	os.Exit(inside(&o, "/usr/bin/swift-object-server", "/usr/bin/python3", "/usr/bin/rsync", "unshare", "sync"))
 }
 
 // Run implements sick.Tests. The exit status is 0 if all was well, 1 if not, and 2 if
@@ -46,7 +54,7 @@ func main() {
 func (o *options) Run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	ok, err := o.run(ctx)
+	ok, err := o.all(ctx)
 	switch {
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "soakdaemon:", err)
@@ -57,13 +65,27 @@ func (o *options) Run() int {
 	return 0
 }
 
-func (o *options) run(ctx context.Context) (ok bool, err error) {
-	if flag.NArg() > 0 || o.minutes <= 0 {
-		return false, errors.New("usage: soakdaemon [flags]; -minutes is more than 0")
+// all goes through the seeds. One that is not well does not end it.
+func (o *options) all(ctx context.Context) (ok bool, err error) {
+	if flag.NArg() > 0 || o.minutes <= 0 || o.seeds < 1 {
+		return false, errors.New("usage: soakdaemon [flags]; -minutes and -seeds are more than 0")
 	}
 	if o.seed == 0 {
 		o.seed = rand.Uint64N(1 << 32)
 	}
+	ok = true
+	for range o.seeds {
+		well, err := o.run(ctx)
+		if err != nil {
+			return false, fmt.Errorf("seed %d: %w", o.seed, err)
+		}
+		ok = ok && well
+		o.seed++
+	}
+	return ok, nil
+}
+
+func (o *options) run(ctx context.Context) (ok bool, err error) {
 	s, err := newSoak(ctx, *o)
 	if err != nil {
 		return false, err

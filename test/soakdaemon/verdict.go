@@ -52,6 +52,7 @@ func (s *soak) verdict(ctx context.Context) (ok bool, err error) {
 	}
 	fmt.Printf("clients: %s\nlogs: %s\n", s.clients.told(), totals(told))
 	fmt.Printf("timeline: %s\n", s.file.Name())
+	fmt.Printf("verdict: %s\n", classes(s.faults()))
 	if n := len(s.faults()); n > 0 {
 		fmt.Printf("%d things are wrong (seed %d)\n", n, s.o.seed)
 		return false, nil

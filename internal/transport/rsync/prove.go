@@ -8,6 +8,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"understudy/internal/zoo"
 	"understudy/messages"
 )
 
@@ -19,7 +20,7 @@ import (
 // be empty: rsync does not fsync. So a second rsync, which writes nothing, lists
 // what differs in size; that is not proven.
 func (t *Transport) prove(ctx context.Context, log zerolog.Logger, job messages.SyncJob, argv []string) (messages.Files, error) {
-	if t.cfg.NamesAreProof {
+	if t.cfg.NamesAreProof || zoo.Bug("trust-exit-0") {
 		return job.Held, nil
 	}
 	out := &output{}

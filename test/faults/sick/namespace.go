@@ -1,6 +1,7 @@
 package sick
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -44,7 +45,15 @@ type Tests interface{ Run() int }
 // exit status. Mounts that are made in it reach the namespaces of its children that
 // are slaves of it, and nobody else's. A machine that lacks something for the disks, or
 // one of the programs that the tests need, fails them: they never pass by skipping.
-func Main(m Tests, needs ...string) int {
+func Main(m Tests, needs ...string) int { return run(m, 0, needs) }
+
+// MainApart is Main in a network of its own, too: nothing but loopback, whose addresses
+// can be cut off without anybody else seeing it.
+func MainApart(m Tests, needs ...string) int {
+	return run(m, syscall.CLONE_NEWNET, append(needs, "ip"))
+}
+
+func run(m Tests, apart uintptr, needs []string) int {
 	if job := os.Getenv(serving); job != "" {
 		return serve(job)
 	}
@@ -54,11 +63,17 @@ func Main(m Tests, needs ...string) int {
 		return 1
 	}
 	if os.Getenv(inside) == "" {
-		return enter()
+		return enter(apart)
 	}
 	if err := unix.Mount("none", "/", "", unix.MS_REC|unix.MS_SHARED, ""); err != nil {
 		fmt.Fprintf(os.Stderr, "share the mounts with children: %v\n", err)
 		return 1
+	}
+	if apart != 0 {
+		if err := command(context.Background(), "ip", "link", "set", "lo", "up"); err != nil {
+			fmt.Fprintf(os.Stderr, "make a network: %v\n", err)
+			return 1
+		}
 	}
 	return m.Run()
 }
@@ -66,12 +81,12 @@ func Main(m Tests, needs ...string) int {
 // enter runs this binary again inside and passes on the signals that it gets. After the
 // end it thaws what was left frozen: a process that waits for a frozen disk cannot be
 // killed, and would hold the namespace for ever.
-func enter() int {
+func enter(apart uintptr) int {
 	runtime.LockOSThread() // the parent-death signal is about the thread
 	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
 	cmd.Env = append(os.Environ(), inside+"=1")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS | apart, Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		fmt.Fprintf(os.Stderr, "start the tests in a mount namespace: %v\n", err)
 		return 1

@@ -24,16 +24,21 @@ type XFS struct {
 // NewXFS makes a disk in a new file and mounts it on a folder, whose owner and mode
 // its root gets.
 func NewXFS(ctx context.Context, image, path string) (*XFS, error) {
-	d := &XFS{Path: path, image: image}
-	var folder unix.Stat_t
-	if err := unix.Stat(path, &folder); err != nil {
-		return nil, fmt.Errorf("make disk %s: %w", path, err)
-	}
 	f, err := os.Create(image)
 	if err != nil {
 		return nil, fmt.Errorf("make disk %s: %w", path, err)
 	}
 	if err := errors.Join(f.Truncate(smallest), f.Close()); err != nil {
+		return nil, fmt.Errorf("make disk %s: %w", path, err)
+	}
+	return newXFSOn(ctx, image, path)
+}
+
+// newXFSOn makes a file system in a file that is there.
+func newXFSOn(ctx context.Context, image, path string) (*XFS, error) {
+	d := &XFS{Path: path, image: image}
+	var folder unix.Stat_t
+	if err := unix.Stat(path, &folder); err != nil {
 		return nil, fmt.Errorf("make disk %s: %w", path, err)
 	}
 	if err := command(ctx, "mkfs.xfs", "-q", image); err != nil {
@@ -42,7 +47,7 @@ func NewXFS(ctx context.Context, image, path string) (*XFS, error) {
 	if err := d.Mount(ctx); err != nil {
 		return nil, err
 	}
-	err = errors.Join(unix.Chown(path, int(folder.Uid), int(folder.Gid)), unix.Chmod(path, folder.Mode&0o7777))
+	err := errors.Join(unix.Chown(path, int(folder.Uid), int(folder.Gid)), unix.Chmod(path, folder.Mode&0o7777))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("make disk %s: %w", path, err), d.Close(ctx))
 	}

@@ -1,0 +1,48 @@
+package actors
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"understudy/messages"
+)
+
+// Each answer of a push arrives twice. The second one counts for nothing: one primary's
+// proof is not two, however often it is told.
+func TestAnswersThatComeTwice(t *testing.T) {
+	for _, proving := range []int{1, 2} {
+		inWorld(t, oneHandoff(), func(w *world) {
+			w.deps.Middleware = append(w.deps.Middleware, twice)
+			w.opts.HandoffDelete = 2
+			w.push = func(_ context.Context, job messages.SyncJob) (messages.SyncResult, error) {
+				if job.Node.Index < proving {
+					return proves(job)
+				}
+				return messages.SyncResult{OK: true}, nil
+			}
+			stats := w.run()
+			synctest.Wait()
+			if got, want := w.did("remove 2 objects"), proving-1; got != want {
+				t.Errorf("%d of 3 primaries have proven: given up %d times, want %d: %q", proving, got, want, w.happened())
+			}
+			if w.did("sync") != 3 || stats.Success != 3 || stats.Attempted != 1 {
+				t.Errorf("pushed %d times, %+v; want 3 pushes", w.did("sync"), stats.Counts)
+			}
+		})
+	}
+}
+
+// twice hands each answer of a push to its actor twice.
+func twice(next actor.ReceiverFunc) actor.ReceiverFunc {
+	return func(c actor.ReceiverContext, e *actor.MessageEnvelope) {
+		next(c, e)
+		if a, ok := e.Message.(*answer); ok {
+			if _, ok := a.value.(messages.SyncResult); ok {
+				next(c, e)
+			}
+		}
+	}
+}
