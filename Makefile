@@ -101,10 +101,8 @@ demo:
 	$(GO) run ./cmd/understudy demo
 
 # Clusters in virtual time, a seed each: make campaign SEEDS=1000 FROM=5000.
-SEEDS ?= 100
-FROM  ?= 1
 campaign:
-	$(GO) test -count=1 -timeout 10h -v ./internal/sim -run TestCampaign -sim.seeds $(SEEDS) -sim.from $(FROM)
+	$(GO) test -count=1 -timeout 10h -v ./internal/sim -run TestCampaign -sim.seeds $(or $(SEEDS),100) -sim.from $(or $(FROM),1)
 
 # Every scenario of the library, and that the verdict sees what is taken from its end state.
 scenarios:

@@ -51,7 +51,7 @@ Exit codes: 0 all is back, 1 it is not, 2 bad command line.`,
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 			defer stop()
-			return d.run(ctx, cmd.OutOrStdout())
+			return d.run(ctx, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	cmd.Flags().IntVar(&d.nodes, "nodes", 4, "storage nodes")
@@ -78,12 +78,12 @@ func (d *demo) check() error {
 }
 
 // run makes the folder, shows the demonstration in it and removes it.
-func (d *demo) run(ctx context.Context, out io.Writer) (err error) {
+func (d *demo) run(ctx context.Context, out, errOut io.Writer) (err error) {
 	folder, err := d.makeFolder()
 	if err != nil {
 		return err
 	}
-	p := &demoPrinter{out: out}
+	p := &demoPrinter{out: out, progress: errOut}
 	defer func() {
 		if d.keep {
 			p.printf("kept: %s", folder)

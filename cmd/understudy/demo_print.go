@@ -20,8 +20,9 @@ const (
 
 // demoPrinter prints and counts the lines.
 type demoPrinter struct {
-	out   io.Writer
-	lines int
+	out      io.Writer
+	progress io.Writer // where it is shown how far a step is
+	lines    int
 }
 
 // printf prints a line, or several.

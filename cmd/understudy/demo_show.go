@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"understudy/internal/lab"
+	"understudy/internal/progress"
 )
 
 // maxRounds is how many rounds a disk may take to come back.
@@ -27,7 +30,11 @@ func (d *demo) show(ctx context.Context, folder string, p *demoPrinter) (err err
 		plural(d.nodes, "node"), plural(d.disks, "disk"), cluster.Ring.Partitions(), demoReplicas, d.seed)
 
 	begun := time.Now()
-	history, err := cluster.Seed(ctx, lab.Draw{Objects: d.objects, Seed: d.seed, Base: begun.Add(-3 * time.Hour), Ssync: true})
+	line := progress.New(progress.Options{Out: p.progress, Unit: "objects", Total: int64(d.objects)})
+	history, err := cluster.Seed(ctx, lab.Draw{
+		Objects: d.objects, Seed: d.seed, Base: begun.Add(-3 * time.Hour), Ssync: true, Written: func() { line.Add(1) },
+	})
+	line.End()
 	if err != nil {
 		return err
 	}
@@ -51,6 +58,28 @@ func (d *demo) show(ctx context.Context, folder string, p *demoPrinter) (err err
 	return p.end(cluster, verdict, lost)
 }
 
+// watchedRound is a round during which it is shown how far it is.
+func watchedRound(ctx context.Context, c *lab.Cluster, out io.Writer) (lab.Round, error) {
+	line := progress.New(progress.Options{Out: out, Unit: "partitions"})
+	watching, stop := context.WithCancel(ctx)
+	var watcher sync.WaitGroup
+	watcher.Go(func() {
+		for tick := time.Tick(100 * time.Millisecond); ; {
+			select {
+			case <-tick:
+				line.Set(c.Passing(watching))
+			case <-watching.Done():
+				return
+			}
+		}
+	})
+	r, err := c.Round(ctx)
+	stop()
+	watcher.Wait()
+	line.End()
+	return r, err
+}
+
 // loss is what was on the lost disk, and what it took to bring it back.
 type loss struct {
 	copies int
@@ -62,7 +91,7 @@ type loss struct {
 func (d *demo) recover(ctx context.Context, c *lab.Cluster, h *lab.History, lost *loss, p *demoPrinter) (*lab.Verdict, error) {
 	good := -1
 	for round := 1; ; round++ {
-		r, err := c.Round(ctx)
+		r, err := watchedRound(ctx, c, p.progress)
 		if err != nil {
 			return nil, err
 		}

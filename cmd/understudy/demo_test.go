@@ -118,7 +118,7 @@ func TestDemoFindsDamage(t *testing.T) {
 				return err
 			}
 			var out bytes.Buffer
-			err := d.run(t.Context(), &out)
+			err := d.run(t.Context(), &out, io.Discard)
 			if exitCode(err) != exitFailed || !strings.Contains(err.Error(), test.err) {
 				t.Errorf("%v, exit code %d", err, exitCode(err))
 			}
@@ -146,7 +146,7 @@ func TestDemoFailsBriefly(t *testing.T) {
 		return nil
 	}
 	var out bytes.Buffer
-	err := d.run(t.Context(), &out)
+	err := d.run(t.Context(), &out, io.Discard)
 	if exitCode(err) != exitFailed || !strings.Contains(err.Error(), "30 lost") {
 		t.Error(err)
 	}
@@ -161,7 +161,7 @@ func TestDemoKeeps(t *testing.T) {
 	d := small(t)
 	d.keep = true
 	var out bytes.Buffer
-	if err := d.run(t.Context(), &out); err != nil {
+	if err := d.run(t.Context(), &out, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	shortEnough(t, out.String())
@@ -223,7 +223,7 @@ func TestDemoInterruptedInRound(t *testing.T) {
 	d := small(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	d.damage = func(*lab.Cluster, *lab.History) error { cancel(); return nil }
-	if err := d.run(ctx, io.Discard); err == nil || err.Error() != "interrupted" {
+	if err := d.run(ctx, io.Discard, io.Discard); err == nil || err.Error() != "interrupted" {
 		t.Error(err)
 	}
 	isEmpty(t, d.dir)
@@ -234,7 +234,7 @@ func TestDemoNeedsNoProgram(t *testing.T) {
 	d := small(t)
 	t.Setenv("PATH", t.TempDir())
 	var out bytes.Buffer
-	if err := d.run(t.Context(), &out); err != nil {
+	if err := d.run(t.Context(), &out, io.Discard); err != nil {
 		t.Errorf("%v\n%s", err, &out)
 	}
 	isEmpty(t, d.dir)
@@ -245,7 +245,7 @@ func TestDemoFolder(t *testing.T) {
 		t.Error(err)
 	}
 	d := &demo{nodes: 1, disks: 3, objects: 1, dir: filepath.Join(t.TempDir(), "missing")}
-	if err := d.run(t.Context(), io.Discard); exitCode(err) != exitFailed || !strings.Contains(err.Error(), d.dir) {
+	if err := d.run(t.Context(), io.Discard, io.Discard); exitCode(err) != exitFailed || !strings.Contains(err.Error(), d.dir) {
 		t.Error(err)
 	}
 }

@@ -24,6 +24,8 @@ type Draw struct {
 	Seed    uint64
 	Base    time.Time // of the first write; the last is within two hours of it
 	Ssync   bool      // no times that ssync cannot carry
+
+	Written func() // called by Seed for each object that it has written, from several goroutines; may be nil
 }
 
 const (

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -35,6 +36,7 @@ type Node struct {
 	Config *config.Config // as read from ConfPath
 
 	cluster  *Cluster
+	passing  atomic.Pointer[bootstrap.Engine] // its engine in a Round
 	listener net.Listener
 	frost    *frost
 	faults   *fault.Injector // nil: none
@@ -122,11 +124,35 @@ func (n *Node) pass(ctx context.Context) (messages.Stats, error) {
 	if err != nil {
 		return messages.Stats{}, err
 	}
+	if e, ok := engine.(*bootstrap.Engine); ok {
+		n.passing.Store(e)
+		defer n.passing.Store(nil)
+	}
 	stats, err := engine.Run(ctx)
 	if err != nil {
 		return stats, fmt.Errorf("run engine of node %d: %w", n.Number, err)
 	}
 	return stats, nil
+}
+
+// Passing is how many partitions the engines at work in a Round have looked at, of how
+// many that they know of.
+func (c *Cluster) Passing(ctx context.Context) (done, jobs int64) {
+	for _, n := range c.Nodes {
+		e := n.passing.Load()
+		if e == nil {
+			continue
+		}
+		s, err := e.Snapshot(ctx)
+		if err != nil {
+			continue // it ends, or will answer the next time
+		}
+		for i := range s.Devices {
+			done += int64(s.Devices[i].Done)
+			jobs += int64(s.Devices[i].Jobs)
+		}
+	}
+	return done, jobs
 }
 
 // stop may be called on a node that did not start, and again.

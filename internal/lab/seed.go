@@ -34,7 +34,13 @@ func (c *Cluster) Seed(ctx context.Context, d Draw) (*History, error) {
 		if groupCtx.Err() != nil {
 			break
 		}
-		group.Go(func() error { return c.write(groupCtx, &h.Objects[i]) })
+		group.Go(func() error {
+			err := c.write(groupCtx, &h.Objects[i])
+			if err == nil && d.Written != nil {
+				d.Written()
+			}
+			return err
+		})
 	}
 	if err := cmp.Or(group.Wait(), ctx.Err()); err != nil {
 		return nil, fmt.Errorf("seed objects: %w", err)
