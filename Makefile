@@ -29,7 +29,7 @@ lint:
 
 # Everything but the clusters; the import rules (internal/archtest) are among it.
 unit:
-	$(GO) test -race $$($(GO) list ./... | grep -v -E '/test/(interop|process|faults|package|crashpoints)(/sick)?$$')
+	$(GO) test -race -p 3 $$($(GO) list ./... | grep -v -E '/test/(interop|process|faults|package|crashpoints)(/sick)?$$')
 	$(GO) test -run TestPassesLeaveNothingBehind ./actors
 	$(GO) test -tags nofaults -run Faults ./bootstrap
 	$(GO) test ./bootstrap/remoteapi ./bootstrap/fleet

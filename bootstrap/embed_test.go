@@ -241,6 +241,7 @@ func TestSecondSupervisorStops(t *testing.T) {
 	r := newRig(t)
 	h := newHost(r, actor.DefaultSupervisorStrategy())
 	e, first := h.spawn(r, "replicator", nil)
+	r.until("the first stands", func() bool { return h.count(started(first)) == 1 })
 	second, err := h.system.Root.RequestFuture(h.boss, &bear{e.Props(), "second"}, patience).Result()
 	if err != nil {
 		t.Fatal(err)

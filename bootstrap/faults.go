@@ -72,12 +72,13 @@ func answers(faults *fault.Injector, under dialer) dialer {
 	return network.Answers(faults, under)
 }
 
-// spawner starts rsyncs; nil is the transport's own way.
-func spawner(faults *fault.Injector) rsync.Spawner {
+// around puts the faults of Rsync before the transport's way to start rsyncs; nil without
+// any.
+func around(faults *fault.Injector) func(rsync.Spawner) rsync.Spawner {
 	if !FaultsBuilt || faults == nil {
 		return nil
 	}
-	return faultyrsync.Spawner(faults, rsync.Processes{})
+	return func(own rsync.Spawner) rsync.Spawner { return faultyrsync.Spawner(faults, own) }
 }
 
 // FaultyNow tells the time as a plan's faults of Clock have it.

@@ -246,7 +246,7 @@ func (p *parts) transport(cfg *config.Config, disks *store.Store, e *Engine) (ac
 		ReclaimAge: cfg.DiskFile.ReclaimAge, Timeout: cfg.Rsync.Timeout, Compress: cfg.Rsync.Compress, LogTransfers: cfg.Rsync.LogTransfers,
 		ErrorLogLineLength: cfg.Rsync.ErrorLogLineLength, NamesAreProof: cfg.HandoffProof == "names",
 		Suffixes: disks.SuffixDirs, Peers: p.peers, Log: log, Begin: limits.begin,
-		Spawn: spawner(e.faults()),
+		Around: around(e.faults()),
 	})
 	if err != nil {
 		return nil, err

@@ -116,7 +116,7 @@ func TestNeedRestart(t *testing.T) {
 	values := map[string]string{
 		"daemonize": "no", "nice_priority": "3", "ionice_class": "IOPRIO_CLASS_IDLE", "log_format": "json",
 		"log_level": "DEBUG", "log_facility": "LOG_LOCAL3", "log_udp_port": "5514", "log_max_line_length": "200",
-		"control_socket": "none", "control_socket_mode": "0660", "status_listen": "127.0.0.1:6205", "serve_peers": "yes\n[app:object-server]",
+		"control_socket": "none", "control_socket_mode": "0660", "status_listen": "127.0.0.1:6205", "serve_peers": "yes\n[app:object-server]", "faults_allowed": "yes",
 	}
 	always := "log_udp_host = 127.0.0.1\nionice_class = IOPRIO_CLASS_BE\n"
 	started := loadConf(t, always)

@@ -32,9 +32,10 @@ const (
 // node's address. It leads a process group of its own, which the kernel kills
 // when this process ends in whatever way.
 type rsyncd struct {
-	port  int
-	child rsync.Child
-	words words
+	thread *rsync.Thread
+	port   int
+	child  rsync.Child
+	words  words
 }
 
 // startRsyncd starts the daemon and waits until it answers. rsync cannot be
@@ -68,8 +69,8 @@ func tryRsyncd(ctx context.Context, conf, token string) (*rsyncd, error) {
 	if err := l.Close(); err != nil {
 		return nil, err
 	}
-	d := &rsyncd{port: port}
-	d.child = rsync.Processes{}.Start([]string{
+	d := &rsyncd{port: port, thread: rsync.NewThread()}
+	d.child = rsync.Processes{Thread: d.thread}.Start([]string{
 		"rsync", "--daemon", "--no-detach", "--address=" + rsyncdAddress,
 		"--port=" + strconv.Itoa(port), "--config=" + conf,
 	}, &d.words)
@@ -128,6 +129,7 @@ func (d *rsyncd) stop() {
 	if d != nil {
 		d.child.Kill()
 		<-d.child.Done()
+		d.thread.End()
 	}
 }
 

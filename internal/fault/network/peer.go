@@ -3,12 +3,14 @@ package network
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"understudy/internal/fault"
@@ -39,13 +41,21 @@ func Answers(faults *fault.Injector, under Dial) Dial {
 // answerer is a connection on which some requests are answered by the plan.
 type answerer struct {
 	conn
-	answer io.Reader  // nil: the peer's
-	quiet  *fault.Hit // there is no answer while it lasts
+	deciding sync.Mutex
+	answer   io.Reader  // nil: the peer's
+	quiet    *fault.Hit // there is no answer while it lasts
+}
+
+// taken tells what the plan has made of the last request.
+func (a *answerer) taken() (io.Reader, *fault.Hit) {
+	a.deciding.Lock()
+	defer a.deciding.Unlock()
+	return a.answer, a.quiet
 }
 
 // Write looks for the beginning of a request: our clients write each head at once.
 func (a *answerer) Write(p []byte) (int, error) {
-	if a.answer != nil || a.quiet != nil {
+	if answer, quiet := a.taken(); answer != nil || quiet != nil {
 		return len(p), nil
 	}
 	e, ok := requested(p)
@@ -54,28 +64,50 @@ func (a *answerer) Write(p []byte) (int, error) {
 	}
 	e.Place, e.Node, e.Peer, e.Port = fault.Peer, a.event.Node, a.event.Peer, a.event.Port
 	h, hit := a.faults.At(&e)
-	switch {
-	case !hit:
+	if !hit {
 		return a.Conn.Write(p)
-	case h.Verb == "silence":
+	}
+	a.deciding.Lock()
+	defer a.deciding.Unlock()
+	if h.Verb == "silence" {
 		a.quiet = &h
-	default:
+	} else {
 		a.answer = bytes.NewReader(answerOf(h))
 	}
-	return len(p), nil
+	// A reader may wait for the peer already; Read looks again when it wakes up.
+	return len(p), a.Conn.SetReadDeadline(time.Unix(1, 0))
 }
 
 func (a *answerer) Read(p []byte) (int, error) {
-	switch {
-	case a.quiet != nil:
-		if err := a.hold(&a.reading, *a.quiet); err != nil {
-			return 0, a.failed("read", err)
+	answer, quiet := a.taken()
+	if answer == nil && quiet == nil {
+		n, err := a.Conn.Read(p)
+		if answer, quiet = a.taken(); n > 0 || err == nil || answer == nil && quiet == nil {
+			return n, err
 		}
-		return 0, io.EOF // the request is lost, and so is the connection
-	case a.answer != nil:
-		return a.answer.Read(p)
 	}
-	return a.Conn.Read(p)
+	if quiet == nil {
+		return answer.Read(p)
+	}
+	if err := a.hold(&a.reading, *quiet); err != nil {
+		return 0, a.failed("read", err)
+	}
+	return 0, io.EOF // the request is lost, and so is the connection
+}
+
+// SetReadDeadline leaves a connection alone that nothing is read from any more.
+func (a *answerer) SetReadDeadline(t time.Time) error {
+	a.deciding.Lock()
+	defer a.deciding.Unlock()
+	a.reading.set(t)
+	if a.answer != nil || a.quiet != nil {
+		return nil
+	}
+	return a.Conn.SetReadDeadline(t)
+}
+
+func (a *answerer) SetDeadline(t time.Time) error {
+	return errors.Join(a.SetReadDeadline(t), a.SetWriteDeadline(t))
 }
 
 // verbs are the requests that replicators make.

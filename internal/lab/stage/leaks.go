@@ -92,6 +92,5 @@ func (s sight) more(now sight) (found []string) {
 var quiet = map[string]bool{
 	"goroutine runtime.gcenable": true, "goroutine runtime.init.0": true, "goroutine os/signal.Notify.func1.1": true,
 	"goroutine github.com/asynkron/protoactor-go/actor.NewDeadLetter.NewThrottle.func4": true,
-	"goroutine understudy/internal/transport/rsync.init.func1":                          true, // starts processes
-	"goroutine runtime.runFinalizers":                                                   true, "goroutine runtime.ensureSigM": true, "goroutine runtime.createfing": true,
+	"goroutine runtime.runFinalizers": true, "goroutine runtime.ensureSigM": true, "goroutine runtime.createfing": true,
 }

@@ -60,8 +60,10 @@ type Config struct {
 	// sent. Nil: at once, and no bound but BWLimit.
 	Begin func(ctx context.Context, device string) (share int64, end func(sent int64), err error)
 	Spawn Spawner // Processes of a thread of its own when nil
-	Clock Clock   // the wall clock when nil
-	Log   zerolog.Logger
+	// Around puts something before Spawn, for experiments. It may be nil.
+	Around func(Spawner) Spawner
+	Clock  Clock // the wall clock when nil
+	Log    zerolog.Logger
 }
 
 // Peers tells other nodes' object servers what has changed (REPLICATE).
@@ -109,6 +111,9 @@ func New(cfg Config) (*Transport, error) {
 	if cfg.Spawn == nil {
 		thread := NewThread()
 		cfg.Spawn, end = Processes{thread}, thread.End
+	}
+	if cfg.Around != nil {
+		cfg.Spawn = cfg.Around(cfg.Spawn)
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = wallClock{}
