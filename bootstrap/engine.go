@@ -65,14 +65,14 @@ type Engine struct {
 // unreadable ring of the first replication policy is an error, as in Swift;
 // another policy's is reported at every pass and picked up once it can be read.
 func New(s Settings) (*Engine, error) {
+	if s.Faults != nil && !FaultsBuilt {
+		return nil, errNoFaults
+	}
 	if s.Config == nil {
 		return nil, errors.New("make the engine: no configuration")
 	}
 	if err := s.Parts.fit(); err != nil {
 		return nil, fmt.Errorf("make the engine: %w", err)
-	}
-	if s.Faults != nil && !FaultsBuilt {
-		return nil, errNoFaults
 	}
 	e := &Engine{settings: s, log: s.Log, crew: newCrew(), bounds: newBounds(), started: time.Now()}
 	parts, err := e.assemble(s.Config, nil)
