@@ -148,6 +148,7 @@ func TestMembers(t *testing.T) {
 		nodes[1] = w.join(1)
 		w.until(fmt.Sprintf("it is back, time %d", round+1), sees(asks, "n1", "n2", "n3"))
 		w.mustAsk(asks, "n2")
+		w.until("it sees all", sees(nodes[1], "n1", "n2", "n3"))
 		w.mustAsk(nodes[1], "n3")
 	}
 	if _, err := asks.Ask("n9", &controlpb.Request{Command: &controlpb.Request_GetStatus{}}, time.Second); err == nil {

@@ -16,8 +16,9 @@ import (
 // FacadeName is the name of a node's facade, unless Serve is told another one.
 const FacadeName = "understudy"
 
-// stopLimit is how long the library's actors may take to end.
-const stopLimit = 5 * time.Second
+// stopLimit is how long the library's actors may take to end. One that connects to a peer
+// that is gone tries for ten seconds, and hears nothing meanwhile.
+const stopLimit = 15 * time.Second
 
 // The types that the gate knows.
 var (
