@@ -107,12 +107,14 @@ func sees(m *Member, want ...string) func() bool {
 	return func() bool { return slices.Equal(m.Names(), want) }
 }
 
+// mustAsk asks until there is an answer: what is said into a connection that has just
+// been lost is lost, too.
 func (w *world) mustAsk(m *Member, node string) {
 	w.Helper()
-	r, err := m.Ask(node, &controlpb.Request{Command: &controlpb.Request_GetStatus{}}, enough)
-	if err != nil || r.GetStatus().GetNode() != node {
-		w.Fatalf("ask %s: %v, %v", node, r, err)
-	}
+	w.until("an answer of "+node, func() bool {
+		r, err := m.Ask(node, &controlpb.Request{Command: &controlpb.Request_GetStatus{}}, 2*time.Second)
+		return err == nil && r.GetStatus().GetNode() == node
+	})
 }
 
 // Three members and one that only asks. Each node is reached by its name from everywhere;
