@@ -22,6 +22,9 @@ const lookTimeout = 10 * time.Second
 // and disks on which nothing changes. A *status.Refusal names a device or a policy that
 // there is not.
 func (e *Engine) DryRun(ctx context.Context, ask status.DryRun) (*inspect.Pass, error) {
+	if own := e.settings.Parts; own.Store != nil || own.Placement != nil {
+		return nil, status.Refuse("a dry run reads disks and rings itself, and this engine has a store or placement of its host's")
+	}
 	e.mu.Lock()
 	p := e.parts
 	e.mu.Unlock()
