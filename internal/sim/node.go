@@ -127,9 +127,10 @@ func (d *disk) let() {
 	})
 }
 
-// mend takes everything away that is the matter with the disk.
+// mend takes everything away that is the matter with the disk. What hangs goes on
+// last: it must find all of it done.
 func (d *disk) mend() {
-	d.let()
+	defer d.let()
 	d.set(func() { d.errors, d.writes = 0, false })
 	d.fs.ReadOnly = false
 	d.fs.SetSize(diskSize)

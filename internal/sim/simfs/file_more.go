@@ -124,6 +124,9 @@ func (f *file) LinkInto(at store.Dir, name string) error {
 	}
 	defer f.machine.mu.Unlock()
 	s, err := f.machine.find(at, name, false)
+	if err == nil && s.node == nil {
+		err = changeable(s.dir) // before all else, as where the kernel looks the name up
+	}
 	switch {
 	case err != nil:
 	case s.node != nil:
@@ -134,8 +137,6 @@ func (f *file) LinkInto(at store.Dir, name string) error {
 		err = unix.EPERM
 	case f.node.links == 0 && !f.node.unnamed:
 		err = unix.ENOENT // it had a name, and lost it
-	default:
-		err = changeable(s.dir)
 	}
 	if err != nil {
 		return fault("link", path, err)
