@@ -239,10 +239,10 @@ type hold struct {
 	boot *boot
 }
 
-func (h *hold) Remove(ctx context.Context, files messages.Files) (messages.Removal, error) {
+func (h *hold) Remove(ctx context.Context, files, waiting messages.Files) (messages.Removal, error) {
 	h.turn <- struct{}{}
 	defer func() { <-h.turn }()
-	r, err := h.Handoff.Remove(ctx, files)
+	r, err := h.Handoff.Remove(ctx, files, waiting)
 	if err != nil {
 		h.boot.node.world.edge("handoff kept at the last moment")
 	}
