@@ -19,6 +19,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"testing/synctest"
 	"time"
 )
 
@@ -139,9 +140,11 @@ func (s *Sched) Write(p []byte) (int, error) {
 }
 
 // rest waits until every goroutine is at a gate or sleeps. Those that sleep until then
-// wake one after the other.
+// wake one after the other; one that wakes with this one, in an order that the runtime
+// draws, comes to its gate first.
 func (s *Sched) rest() {
 	time.Sleep(time.Duration(1 + s.rng.Uint64N(999)))
+	synctest.Wait()
 	if s.out == nil {
 		return
 	}
