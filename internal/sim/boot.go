@@ -114,12 +114,12 @@ func (b *boot) serve() {
 	ctx, cancel := context.WithCancel(context.Background())
 	b.cancel, b.served = cancel, make(chan struct{})
 	l := w.net.Listen(b.node.ip, port)
-	go func() {
+	w.sched.Go(b.node.name+" server", func() {
 		defer close(b.served)
 		if err := s.Serve(ctx, l); err != nil && b.alive() {
 			w.problem("server of %s ended: %v", b.node.name, err)
 		}
-	}()
+	})
 }
 
 // engine makes the engine as bootstrap does, of parts that stand on the simulation.

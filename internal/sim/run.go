@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"understudy/internal/sim/simfs"
 )
 
@@ -41,17 +39,14 @@ const (
 
 // Run runs a seed in the bubble of testing/synctest that it is called in. trace gets
 // the steps and may be nil, as may logs. The error says that the world could not be made.
-func Run(seed uint64, trace, logs io.Writer) (Result, error) {
+func Run(seed uint64, trace io.Writer) (Result, error) {
 	dir, err := os.MkdirTemp("", "sim")
 	if err != nil {
 		return Result{}, err
 	}
 	defer os.RemoveAll(dir)
-	log := zerolog.Nop()
-	if logs != nil {
-		log = zerolog.New(logs).With().Timestamp().Logger()
-	}
-	w, err := newWorld(seed, dir, trace, log)
+	defer collected()()
+	w, err := newWorld(seed, dir, trace)
 	if err != nil {
 		return Result{}, fmt.Errorf("make world %d: %w", seed, err)
 	}
@@ -184,7 +179,7 @@ func (w *world) settle() time.Duration {
 		}
 	}
 	if !ok {
-		w.sched.Note(stacks())
+		fmt.Fprintln(w.sched, stacks())
 	}
 	w.truth.all()
 	return took

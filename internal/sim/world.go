@@ -82,11 +82,14 @@ var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 // newWorld draws a world, below a folder for what has to be real: rings, and the tree
 // in which the world is planted before it goes to the simulated disks. It is called in
 // a bubble.
-func newWorld(seed uint64, dir string, trace io.Writer, log zerolog.Logger) (*world, error) {
+func newWorld(seed uint64, dir string, trace io.Writer) (*world, error) {
 	time.Sleep(time.Until(epoch))
-	w := &world{seed: seed, log: log, faults: map[string]int{}, edges: map[string]int{}, rings: filepath.Join(dir, "rings")}
+	w := &world{seed: seed, log: zerolog.Nop(), faults: map[string]int{}, edges: map[string]int{}, rings: filepath.Join(dir, "rings")}
 	w.plan = drawPlan(w.source("plan"))
 	w.sched = sched.New(w.source("schedule"), trace)
+	if trace != nil {
+		w.log = zerolog.New(w.sched).With().Timestamp().Logger()
+	}
 	w.net = simnet.New(w.sched, seed, w.fault)
 	w.drawn = lab.NewWorld(lab.WorldSpec{Seed: seed, Now: time.Now(), Small: w.plan.small, Ssync: true})
 	for _, p := range w.drawn.Policies {

@@ -4,7 +4,10 @@
 // nothing can, virtual time goes on to the next timer. So a seed is a whole schedule.
 //
 // It runs in a bubble of testing/synctest: after each item it waits until every
-// goroutine that the item has woken is at its next gate, or sleeps.
+// goroutine that the item has woken is at its next gate, or sleeps. Each step takes
+// some nanoseconds of virtual time, drawn from the seed: so two timers that were set in
+// different steps are hardly ever due at the same instant, and wake their goroutines one
+// after the other.
 package sched
 
 import (
@@ -32,12 +35,13 @@ type Item struct {
 // the bubble, Run by one.
 type Sched struct {
 	rng   *rand.Rand
-	trace io.Writer
+	out   io.Writer
 	ready []Item
 	steps uint64
-	sum   uint64
 
 	mu      sync.Mutex
+	sum     uint64
+	trace   []byte // not written to out yet
 	pending []Item
 	timers  timers
 	seq     uint64
@@ -47,7 +51,7 @@ type Sched struct {
 // New makes a scheduler. trace gets a line for each step; it may be nil. Call it in
 // the bubble.
 func New(rng *rand.Rand, trace io.Writer) *Sched {
-	return &Sched{rng: rng, trace: trace, sum: fnvOffset, wake: make(chan struct{}, 1)}
+	return &Sched{rng: rng, out: trace, sum: fnvOffset, wake: make(chan struct{}, 1)}
 }
 
 // Post adds an item.
@@ -61,6 +65,9 @@ func (s *Sched) Post(name string, run func()) {
 	default:
 	}
 }
+
+// Go starts a goroutine by a step of its own.
+func (s *Sched) Go(name string, f func()) { s.Post(name, func() { go f() }) }
 
 // Gate blocks a goroutine until its turn has come.
 func (s *Sched) Gate(name string) {
@@ -110,12 +117,42 @@ const (
 
 // Note adds something to the hash and the trace that is no step.
 func (s *Sched) Note(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for i := range len(text) {
 		s.sum = (s.sum ^ uint64(text[i])) * fnvPrime
 	}
 	s.sum = (s.sum ^ s.steps) * fnvPrime
-	if s.trace != nil {
-		fmt.Fprintf(s.trace, "%7d %s %s\n", s.steps, time.Now().Format("15:04:05.000000"), text)
+	if s.out != nil {
+		s.trace = fmt.Appendf(s.trace, "%7d %s %s\n", s.steps, time.Now().Format("15:04:05.000000000"), text)
+	}
+}
+
+// Write puts lines of a log into the trace. They get to its file when all goroutines
+// rest: a system call would let others run before its caller.
+func (s *Sched) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.out != nil {
+		s.trace = append(s.trace, p...)
+	}
+	return len(p), nil
+}
+
+// rest waits until every goroutine is at a gate or sleeps. Those that sleep until then
+// wake one after the other; one that wakes with this one, in an order that the runtime
+// draws, comes to its gate first.
+func (s *Sched) rest() {
+	time.Sleep(time.Duration(1 + s.rng.Uint64N(999)))
+	synctest.Wait()
+	if s.out == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.trace) > 0 {
+		_, _ = s.out.Write(s.trace)
+		s.trace = s.trace[:0]
 	}
 }
 
@@ -124,7 +161,7 @@ func (s *Sched) Note(text string) {
 // true.
 func (s *Sched) Run(done func() bool, end time.Time, most uint64) bool {
 	for most += s.steps; ; {
-		synctest.Wait()
+		s.rest()
 		s.gather()
 		over := done()
 		s.Fence()

@@ -21,7 +21,7 @@ type Conn struct {
 	local, remote *net.TCPAddr
 	peer          *Conn
 	in, out       *half
-	reads, writes deadline
+	reads, writes *deadline
 	lost          atomic.Bool // this end is broken, whatever the other knows
 	once          sync.Once
 }
@@ -65,8 +65,13 @@ func (n *Net) pair(name string, local, remote *net.TCPAddr, rng *rand.Rand, w We
 	}
 	a, b := local.IP.String(), remote.IP.String()
 	go1, back := make1(" >", a, b), make1(" <", b, a)
-	here = &Conn{net: n, name: name, local: local, remote: remote, in: back, out: go1}
-	there = &Conn{net: n, name: name + "'", local: remote, remote: local, in: go1, out: back}
+	end := func(name string, local, remote *net.TCPAddr, in, out *half) *Conn {
+		return &Conn{
+			net: n, name: name, local: local, remote: remote, in: in, out: out,
+			reads: newDeadline(n.sched, name+" read deadline"), writes: newDeadline(n.sched, name+" write deadline"),
+		}
+	}
+	here, there = end(name, local, remote, back, go1), end(name+"'", remote, local, go1, back)
 	here.peer, there.peer = there, here
 	n.conns[here], n.conns[there] = true, true
 	return here, there
@@ -173,7 +178,7 @@ func (c *Conn) Write(p []byte) (done int, err error) {
 			err = h.err
 		case h.shut:
 			err = net.ErrClosed
-		case c.writes.over():
+		case c.writes.passed():
 			err = os.ErrDeadlineExceeded
 		}
 		if err != nil || len(p) == 0 {
@@ -191,23 +196,25 @@ func (c *Conn) Write(p []byte) (done int, err error) {
 		}
 		done += n
 		p = p[n:]
-		if len(p) == 0 || n > 0 {
-			if len(p) == 0 {
-				return done, nil
-			}
+		switch {
+		case len(p) == 0:
+			return done, nil
+		case n > 0:
 			continue
 		}
 		select {
 		case <-wait:
 		case <-c.writes.wait():
 		}
+		c.net.sched.Gate(c.name + " write goes on")
 	}
 }
 
-// Read implements net.Conn.
+// Read implements net.Conn. A reader that has waited and gets an error goes on by a
+// step of its own: others have been woken by the same thing.
 func (c *Conn) Read(p []byte) (int, error) {
 	h := c.in
-	for {
+	for waited := false; ; waited = true {
 		h.mu.Lock()
 		var err error
 		switch {
@@ -215,7 +222,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 			err = net.ErrClosed
 		case c.lost.Load():
 			err = syscall.ECONNRESET
-		case c.reads.over():
+		case c.reads.passed():
 			err = os.ErrDeadlineExceeded
 		case len(h.buf) > 0:
 			n := copy(p, h.buf)
@@ -235,6 +242,9 @@ func (c *Conn) Read(p []byte) (int, error) {
 		wait := h.changed
 		h.mu.Unlock()
 		if err != nil {
+			if waited {
+				c.net.sched.Gate(c.name + " read fails")
+			}
 			return 0, c.fail("read", err)
 		}
 		select {
@@ -283,6 +293,8 @@ func (c *Conn) Close() error {
 		}
 		_ = c.CloseWrite()
 		c.forget()
+		c.reads.end()
+		c.writes.end()
 	})
 	return nil
 }
@@ -321,57 +333,3 @@ func (c *Conn) SetReadDeadline(t time.Time) error { c.reads.set(t); return nil }
 
 // SetWriteDeadline implements net.Conn.
 func (c *Conn) SetWriteDeadline(t time.Time) error { c.writes.set(t); return nil }
-
-// deadline is a time after which waiting ends.
-type deadline struct {
-	mu    sync.Mutex
-	at    time.Time
-	timer *time.Timer
-	past  chan struct{} // closed when the time has come, or has been set anew
-}
-
-func (d *deadline) set(t time.Time) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.timer != nil {
-		d.timer.Stop()
-		d.timer = nil
-	}
-	if d.past != nil {
-		close(d.past)
-	}
-	past := make(chan struct{})
-	d.at, d.past = t, past
-	if wait := time.Until(t); !t.IsZero() && wait > 0 {
-		d.timer = time.AfterFunc(wait, func() {
-			d.mu.Lock()
-			defer d.mu.Unlock()
-			if d.past == past {
-				close(past)
-				d.past = nil
-			}
-		})
-	}
-}
-
-func (d *deadline) over() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return !d.at.IsZero() && !time.Now().Before(d.at)
-}
-
-// wait is closed with the next change.
-func (d *deadline) wait() chan struct{} {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.past == nil {
-		d.past = make(chan struct{})
-		if !d.at.IsZero() && !time.Now().Before(d.at) {
-			close(d.past)
-			closed := d.past
-			d.past = nil
-			return closed
-		}
-	}
-	return d.past
-}

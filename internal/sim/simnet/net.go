@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -101,8 +102,8 @@ func (n *Net) Down(host string, power bool) {
 	if power {
 		n.down[host] = true
 	}
-	for address, l := range n.listeners {
-		if l.host == host {
+	for _, address := range slices.Sorted(maps.Keys(n.listeners)) {
+		if l := n.listeners[address]; l.host == host {
 			delete(n.listeners, address)
 			l.shut()
 		}
@@ -149,7 +150,9 @@ type Listener struct {
 	addr   *net.TCPAddr
 	queue  chan *Conn
 	closed chan struct{}
-	once   sync.Once
+
+	mu   sync.Mutex
+	over bool
 }
 
 // Listen opens an address of a host.
@@ -166,7 +169,7 @@ func (n *Net) Listen(host string, port int) *Listener {
 
 // Accept implements net.Listener.
 func (l *Listener) Accept() (net.Conn, error) {
-	select {
+	select { // take never makes both possible
 	case c := <-l.queue:
 		return c, nil
 	case <-l.closed:
@@ -174,7 +177,24 @@ func (l *Listener) Accept() (net.Conn, error) {
 	}
 }
 
-func (l *Listener) shut() { l.once.Do(func() { close(l.closed) }) }
+// shut ends a listener. Connections that nobody has taken break, as the kernel does it.
+func (l *Listener) shut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over {
+		return
+	}
+	l.over = true
+	for {
+		select {
+		case c := <-l.queue:
+			l.net.sched.Post(c.name+" never accepted", func() { c.peer.broken(); _ = c.Close() })
+		default:
+			close(l.closed)
+			return
+		}
+	}
+}
 
 // Close implements net.Listener.
 func (l *Listener) Close() error {
@@ -217,6 +237,7 @@ func (n *Net) dial(ctx context.Context, from, address string) (net.Conn, error) 
 	if blocked {
 		n.count("net: nobody there")
 		<-ctx.Done()
+		n.sched.Gate(name + " gives up")
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			return fail(os.ErrDeadlineExceeded)
 		}
@@ -236,12 +257,23 @@ func (n *Net) dial(ctx context.Context, from, address string) (net.Conn, error) 
 		return fail(syscall.ECONNREFUSED)
 	}
 	here, there := n.pair(name, &net.TCPAddr{IP: net.ParseIP(from), Port: 10000 + n.dials[key]%50000}, remote, rng, weather)
-	select {
-	case l.queue <- there:
-		return here, nil
-	default:
-		return fail(syscall.ECONNREFUSED)
+	n.sched.Post(name+" accept", func() { l.take(there) })
+	return here, nil
+}
+
+// take puts a connection where Accept finds it.
+func (l *Listener) take(c *Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.over {
+		select {
+		case l.queue <- c:
+			return
+		default:
+		}
 	}
+	c.peer.broken()
+	_ = c.Close()
 }
 
 // delay draws how long something is under way: mostly short, seldom long.
@@ -267,6 +299,7 @@ func (n *Net) pause(ctx context.Context, name string, d time.Duration) error {
 	case <-over:
 		return nil
 	case <-ctx.Done():
+		n.sched.Gate(name + " gives up")
 		return ctx.Err()
 	}
 }
