@@ -251,11 +251,11 @@ func (c *Conn) Write(p []byte) (done int, err error) {
 	}
 }
 
-// Read implements net.Conn. A reader that has waited and gets an error goes on by a
-// step of its own: others have been woken by the same thing.
+// Read implements net.Conn. Who gets an error goes on by a step of its own: others have
+// been woken by the same thing, or make it happen.
 func (c *Conn) Read(p []byte) (int, error) {
 	h := c.in
-	for waited := false; ; waited = true {
+	for {
 		h.mu.Lock()
 		var err error
 		switch {
@@ -283,9 +283,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 		wait := h.changed
 		h.mu.Unlock()
 		if err != nil {
-			if waited {
-				c.net.sched.Gate(c.name + " read fails")
-			}
+			c.net.sched.Gate(c.name + " read fails")
 			return 0, c.fail("read", err)
 		}
 		select {
