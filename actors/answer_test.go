@@ -46,3 +46,29 @@ func twice(next actor.ReceiverFunc) actor.ReceiverFunc {
 		}
 	}
 }
+
+// A slot is granted twice, for one that was asked for. The second one goes back, once: it
+// is not asked for again, to go back again, for ever.
+func TestSlotsThatComeTwice(t *testing.T) {
+	inWorld(t, oneHandoff(), func(w *world) {
+		grants := 0
+		w.deps.Middleware = append(w.deps.Middleware, func(next actor.ReceiverFunc) actor.ReceiverFunc {
+			return func(c actor.ReceiverContext, e *actor.MessageEnvelope) {
+				if _, ok := e.Message.(*messages.SlotGranted); ok {
+					if grants++; grants > 100 {
+						return // ends the circle
+					}
+					if grants == 1 {
+						next(c, e)
+					}
+				}
+				next(c, e)
+			}
+		})
+		stats := w.run()
+		synctest.Wait()
+		if grants > 3 || stats.Attempted != 1 {
+			t.Errorf("%d slots were granted for one job; %+v", grants, stats.Counts)
+		}
+	})
+}

@@ -36,6 +36,7 @@ type WorldSpec struct {
 	Seed  uint64
 	Now   time.Time // of the drawing; files are this much older or younger
 	Small bool      // fewer nodes and objects: a run takes seconds
+	Nodes int       // so many; 0: drawn
 	Ssync bool      // for ssync: see litterObject
 	Torn  bool      // with objects whose newest files a power cut has emptied on primaries
 }
@@ -64,7 +65,7 @@ func (s Spot) String() string { return fmt.Sprintf("node %d %s", s.Node, s.Devic
 func NewWorld(spec WorldSpec) *World {
 	w := &World{Seed: spec.Seed, Now: spec.Now}
 	d := dice{spec.Seed}
-	w.drawNodes(d, spec.Small)
+	w.drawNodes(d, spec)
 	w.drawPolicies(d)
 	w.drawObjects(d, spec)
 	w.drawDebris(d, spec.Ssync)

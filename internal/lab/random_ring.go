@@ -54,11 +54,14 @@ func (p *WorldPolicy) In(s Spot) bool {
 	return slices.ContainsFunc(p.Ring.Devices, func(d ring.Device) bool { return d.ID == id })
 }
 
-func (w *World) drawNodes(d dice, small bool) {
+func (w *World) drawNodes(d dice, spec WorldSpec) {
 	rng := d.of("nodes")
 	nodes, devices := 2+rng.IntN(4), 3
-	if small {
+	if spec.Small {
 		nodes, devices = 2+rng.IntN(3), 2
+	}
+	if spec.Nodes > 0 {
+		nodes = spec.Nodes
 	}
 	regions := 1
 	if chance(rng, 4) {

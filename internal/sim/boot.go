@@ -2,12 +2,10 @@ package sim
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -41,8 +39,10 @@ type boot struct {
 	served  chan struct{}
 	silent  *breaker.Set
 	rng     *rand.Rand
+	watch   watch
 	dead    atomic.Bool
-	panics  *rand.Rand
+
+	messages *rand.Rand // what befalls them; used on the scheduler's goroutine
 }
 
 func (b *boot) alive() bool { return !b.dead.Load() }
@@ -51,9 +51,9 @@ func (b *boot) alive() bool { return !b.dead.Load() }
 func (n *node) start() error {
 	w := n.world
 	n.lives++
-	b := &boot{node: n, log: w.log.With().Str("node", n.name).Logger()}
+	b := &boot{node: n, watch: newWatch(), log: w.log.With().Str("node", n.name).Logger()}
 	life := fmt.Sprintf("%s life %d", n.name, n.lives)
-	b.rng, b.panics = w.source(life), w.source(life+" panics")
+	b.rng, b.messages = w.source(life), w.source(life+" messages")
 	b.machine = simfs.NewMachine(n.system, simfs.Hooks{Before: b.before, Gone: b.gone})
 	for _, d := range n.disks {
 		if !d.unmounted {
@@ -61,7 +61,7 @@ func (n *node) start() error {
 		}
 	}
 	b.store = store.New(store.Options{
-		Root: devicesRoot, MountCheck: true, ReclaimAge: w.plan.reclaim, Log: b.log, FS: b.machine, Now: time.Now, Rand: b,
+		Root: devicesRoot, MountCheck: true, ReclaimAge: w.plan.reclaim, Log: b.log, FS: b.machine, Now: n.now, Rand: b,
 	})
 	w.net.Up(n.ip)
 	b.serve()
@@ -157,9 +157,10 @@ func (b *boot) engine() error {
 	deps := actors.Deps{
 		Clock: b, Rand: b, Go: b.spawn, Placement: placement, Store: disks{b.store, b}, Peers: b.silent.Peers(peers),
 		Transport: watched{b.silent.Transport(push, breaker.Replicate), b}, Silent: b.silent.States, Recon: nowhere{}, Cursors: n.cursors,
-		Metrics: statsd.None{}, Log: b.log, Mailbox: w.sched.Mailboxes(n.name, b.alive), Middleware: []actor.ReceiverMiddleware{b.disturb},
+		Metrics: statsd.None{}, Log: b.log, Mailbox: w.sched.Mailboxes(n.name, b.alive, b.dawdle), Middleware: []actor.ReceiverMiddleware{b.disturb},
 	}
 	b.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return logs.ActorLogger(b.log) }))
+	b.system.EventStream.Subscribe(b.hear)
 	guardian := &actors.Guardian{Report: func(err error) { w.problem("supervisor of %s gave up: %v", n.name, err) }}
 	b.root = b.system.Root.Spawn(actors.SupervisorProps(deps, w.plan.options(n), view).Clone(actor.WithGuardian(guardian)))
 	return nil
@@ -167,6 +168,7 @@ func (b *boot) engine() error {
 
 // end takes a node down: its power fails, or its processes are killed.
 func (b *boot) end(power bool) {
+	b.died()
 	b.dead.Store(true)
 	b.machine.Off()
 	b.node.world.net.Down(b.node.ip, power)
@@ -215,118 +217,3 @@ func changes(op string) bool {
 }
 
 func (b *boot) gone(c simfs.Call) { b.node.world.truth.gone(b.node, c) }
-
-// disks are a store as the actors know it.
-type disks struct {
-	*store.Store
-	boot *boot
-}
-
-// Hold implements actors.Store.
-func (d disks) Hold(ctx context.Context, p messages.Partition) (actors.Hold, error) {
-	h, err := d.Store.Hold(ctx, p)
-	if err != nil {
-		return nil, err
-	}
-	return &hold{Handoff: h, turn: make(chan struct{}, 1), boot: d.boot}, nil
-}
-
-// hold lets one call in at a time: the handoff's own mutex would look to the bubble
-// like work that goes on.
-type hold struct {
-	*store.Handoff
-	turn chan struct{}
-	boot *boot
-}
-
-func (h *hold) Remove(ctx context.Context, files, waiting messages.Files) (messages.Removal, error) {
-	h.turn <- struct{}{}
-	defer func() { <-h.turn }()
-	r, err := h.Handoff.Remove(ctx, files, waiting)
-	if err != nil {
-		h.boot.node.world.edge("handoff kept at the last moment")
-	}
-	return r, err
-}
-
-func (h *hold) Release() {
-	h.turn <- struct{}{}
-	defer func() { <-h.turn }()
-	h.Handoff.Release()
-}
-
-// watched counts what becomes of pushes.
-type watched struct {
-	actors.Transport
-	boot *boot
-}
-
-func (t watched) Sync(ctx context.Context, job messages.SyncJob) (messages.SyncResult, error) {
-	w := t.boot.node.world
-	version := w.ringVersion
-	r, err := t.Transport.Sync(ctx, job)
-	switch {
-	case w.ringVersion != version:
-		w.edge("ring changed in mid-push")
-	case r.OK:
-		w.edge("push")
-	default:
-		w.edge("push failed")
-	}
-	return r, err
-}
-
-// nowhere takes the recon cache's entries.
-type nowhere struct{}
-
-func (nowhere) Update(context.Context, map[string]any) error { return nil }
-func (nowhere) Keep(context.Context, string, []string) error { return nil }
-
-// cursors outlive a node's lives.
-type cursors struct {
-	mu *sync.Mutex
-	at map[string]messages.Cursor
-}
-
-func (c cursors) Load(_ context.Context, device string) (*messages.Cursor, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if at, ok := c.at[device]; ok {
-		return &at, nil
-	}
-	return nil, nil
-}
-
-func (c cursors) Save(_ context.Context, device string, at messages.Cursor) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at[device] = at
-	return nil
-}
-
-func (c cursors) Clear(_ context.Context, device string) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.at, device)
-	return nil
-}
-
-var errInjected = errors.New("simulated defect")
-
-// disturb makes actors crash, now and then.
-func (b *boot) disturb(next actor.ReceiverFunc) actor.ReceiverFunc {
-	return func(c actor.ReceiverContext, e *actor.MessageEnvelope) {
-		w := b.node.world
-		if w.chaos && w.plan.panics > 0 && c.Self().Id != b.root.GetId() {
-			switch e.Message.(type) {
-			case *actor.Started, *actor.Stopping, *actor.Stopped:
-			default:
-				if b.panics.IntN(1000) < w.plan.panics {
-					w.fault("actor: panic")
-					panic(errInjected)
-				}
-			}
-		}
-		next(c, e)
-	}
-}

@@ -89,7 +89,7 @@ func TestCampaign(t *testing.T) {
 		begun := time.Now()
 		r := play(t, seed, out)
 		total.add(r)
-		if seed%100 < *twice || len(list) == 1 && *twice > 0 {
+		if seed%100 >= 100-min(*twice, 100) {
 			total.repeated++
 			if again := play(t, seed, out2); again.Sum != r.Sum {
 				total.differed++
@@ -153,12 +153,17 @@ func (s *totals) String() string {
 			fmt.Fprintf(&b, "  %8d %s\n", part.of[k], k)
 		}
 	}
+	for _, k := range Edges {
+		if s.edges[k] == 0 {
+			fmt.Fprintf(&b, "NEVER REACHED: %s\n", k)
+		}
+	}
 	return b.String()
 }
 
 // The same seed is the same run, to the last step.
 func TestSameSeedSameRun(t *testing.T) {
-	for _, seed := range []uint64{3, 30000, 30002} {
+	for _, seed := range []uint64{3, 30002} {
 		a, b := play(t, seed, nil), play(t, seed, nil)
 		if a.Sum != b.Sum || a.Steps != b.Steps || a.Plan != b.Plan {
 			t.Errorf("two runs of seed %d: %x after %d steps, %x after %d", seed, a.Sum, a.Steps, b.Sum, b.Steps)

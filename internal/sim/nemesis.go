@@ -48,7 +48,13 @@ func (m *nemesis) strike() {
 		d.set(func() { d.errors, d.writes = w.plan.errors, kind == "EIO on writes" })
 	case "read-only":
 		d.fs.ReadOnly = true
+	case "fsync fails":
+		d.set(func() { d.forgets = 1 + m.rng.IntN(3) })
+	case "clock jump":
+		n.jump(time.Duration(m.rng.Int64N(int64(48*time.Hour))) - 24*time.Hour)
+		undo = func() { n.jump(0) }
 	case "full":
+		d.set(func() { d.full = true })
 		d.fs.SetSize(d.fs.Used() + int64(m.rng.IntN(2000)))
 	case "unmount":
 		if d.unmounted || n.boot == nil {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -30,6 +31,23 @@ type node struct {
 	cursors cursors
 	boot    *boot // nil: off
 	lives   int
+
+	skew   time.Duration              // of its wall clock
+	failed map[messages.Partition]int // pushes of handoffs, since some of them were given up last
+}
+
+// now is the wall clock of the node. The engine's own is the one that does not jump.
+func (n *node) now() time.Time {
+	n.world.mu.Lock()
+	defer n.world.mu.Unlock()
+	return time.Now().Add(n.skew)
+}
+
+// jump sets how wrong the wall clock is.
+func (n *node) jump(skew time.Duration) {
+	n.world.mu.Lock()
+	defer n.world.mu.Unlock()
+	n.skew = skew
 }
 
 // disk is a device of a node, and what is the matter with it.
@@ -43,6 +61,8 @@ type disk struct {
 	errors    int           // calls in a thousand that fail with EIO
 	writes    bool          // of them only those that change something
 	hangs     chan struct{} // calls wait until it is closed; nil: they do not
+	forgets   int           // so many of the next fsyncs fail, and what they were to keep is lost
+	full      bool
 }
 
 func address(number int) string { return "10.0.0." + strconv.Itoa(number) }
@@ -51,6 +71,7 @@ func (w *world) addNode(n lab.WorldNode) {
 	name := "n" + strconv.Itoa(n.Number)
 	made := &node{
 		world: w, number: n.Number, name: name, ip: address(n.Number), cursors: cursors{new(sync.Mutex), map[string]messages.Cursor{}},
+		failed: map[messages.Partition]int{},
 		system: simfs.NewDisk(name+" system", uint64(n.Number*100), diskSize),
 	}
 	for i, device := range n.Devices {
@@ -94,6 +115,39 @@ func (d *disk) befall(b *boot, c simfs.Call) error {
 		d.node.world.fault("disk: EIO")
 		return unix.EIO
 	}
+	if d.forgetful(c) {
+		d.node.world.fault("disk: fsync fails")
+		return simfs.ErrLost
+	}
+	return nil
+}
+
+// forgetful tells whether an fsync of a file fails, once, as on a bad sector.
+func (d *disk) forgetful(c simfs.Call) bool {
+	if c.Op != "fsync" && c.Op != "fdatasync" {
+		return false
+	}
+	d.node.world.mu.Lock()
+	defer d.node.world.mu.Unlock()
+	if d.forgets == 0 {
+		return false
+	}
+	d.forgets--
+	return true
+}
+
+func (d *disk) isFull() bool {
+	d.node.world.mu.Lock()
+	defer d.node.world.mu.Unlock()
+	return d.full
+}
+
+func (n *node) device(name string) *disk {
+	for _, d := range n.disks {
+		if d.name == name {
+			return d
+		}
+	}
 	return nil
 }
 
@@ -131,7 +185,7 @@ func (d *disk) let() {
 // last: it must find all of it done.
 func (d *disk) mend() {
 	defer d.let()
-	d.set(func() { d.errors, d.writes = 0, false })
+	d.set(func() { d.errors, d.writes, d.forgets, d.full = 0, false, 0, false })
 	d.fs.ReadOnly = false
 	d.fs.SetSize(diskSize)
 	if d.unmounted {

@@ -15,6 +15,7 @@ import (
 // are at all, and how often.
 type plan struct {
 	small   bool
+	nodes   int // 0: as the world draws it, two to five
 	grain   int // of the calls that change nothing, one in so many is a step
 	steps   uint64
 	reclaim time.Duration
@@ -23,6 +24,9 @@ type plan struct {
 	puts    int // steps between two requests of clients, about
 	weather simnet.Weather
 	panics  int      // messages in a thousand that crash their actor
+	doubles int      // that come twice
+	delays  int      // that their actor takes seconds to turn to
+	ends    int      // after which their actor is gone
 	kinds   []string // of what is done to disks, nodes, links and rings
 	pause   int      // steps between two of those, about
 	percent int      // of what was not synced survives a power cut
@@ -32,7 +36,7 @@ type plan struct {
 // kinds are what a nemesis does.
 var kinds = []string{
 	"power cut", "kill", "hang", "EIO", "EIO on writes", "read-only", "full", "unmount", "cut link", "isolate node",
-	"ring change", "wipe", "rot",
+	"ring change", "wipe", "rot", "fsync fails", "clock jump",
 }
 
 func drawPlan(rng *rand.Rand) plan {
@@ -58,8 +62,18 @@ func drawPlan(rng *rand.Rand) plan {
 		p.weather.Stall = 1 + rng.IntN(50)
 	}
 	p.weather.Fragment = half()
-	if half() {
-		p.panics = 1 + rng.IntN(10)
+	for _, chance := range []*int{&p.panics, &p.doubles, &p.delays, &p.ends} {
+		if half() {
+			*chance = 1 + rng.IntN(10)
+		}
+	}
+	for _, chance := range []*int{&p.weather.HalfShut, &p.weather.Slow, &p.weather.Noise, &p.weather.Impostor} {
+		if half() {
+			*chance = 1 + rng.IntN(100)
+		}
+	}
+	if rng.IntN(4) != 0 {
+		p.nodes = 4 + rng.IntN(5)
 	}
 	for _, k := range kinds {
 		if half() {
@@ -70,8 +84,9 @@ func drawPlan(rng *rand.Rand) plan {
 }
 
 func (p plan) String() string {
-	return fmt.Sprintf("steps %d grain %d slots %d settle %s puts %d panics %d weather %+v every %d: %s",
-		p.steps, p.grain, p.slots, p.settle, p.puts, p.panics, p.weather, p.pause, strings.Join(p.kinds, ", "))
+	return fmt.Sprintf("nodes %d steps %d grain %d slots %d settle %s puts %d panics %d doubles %d delays %d ends %d weather %+v every %d: %s",
+		p.nodes, p.steps, p.grain, p.slots, p.settle, p.puts, p.panics, p.doubles, p.delays, p.ends, p.weather, p.pause,
+		strings.Join(p.kinds, ", "))
 }
 
 func (p plan) can(kind string) bool { return slices.Contains(p.kinds, kind) }

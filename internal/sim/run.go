@@ -80,6 +80,7 @@ func (w *world) rage() {
 	w.sched.Run(func() bool {
 		s := w.sched.Steps()
 		m.tick()
+		w.glance(s)
 		if s >= nextStrike {
 			nextStrike = s + 1 + m.rng.Uint64N(uint64(2*w.plan.pause))
 			m.strike()
@@ -102,6 +103,7 @@ func (w *world) rage() {
 		for _, d := range n.disks {
 			d.mend()
 		}
+		n.jump(0)
 		m.up(n)
 		for _, d := range n.disks {
 			w.audit(d)
@@ -162,6 +164,7 @@ func (w *world) settle() time.Duration {
 	next := begun
 	var found []string
 	ok := len(w.problems) > 0 || w.sched.Run(func() bool {
+		w.glance(w.sched.Steps())
 		if time.Now().Before(next) || w.clients.busy > 0 {
 			return false
 		}

@@ -91,7 +91,8 @@ func newWorld(seed uint64, dir string, trace io.Writer) (*world, error) {
 		w.log = zerolog.New(w.sched).With().Timestamp().Logger()
 	}
 	w.net = simnet.New(w.sched, seed, w.fault)
-	w.drawn = lab.NewWorld(lab.WorldSpec{Seed: seed, Now: time.Now(), Small: w.plan.small, Ssync: true})
+	w.net.Impostor = impostor
+	w.drawn = lab.NewWorld(lab.WorldSpec{Seed: seed, Now: time.Now(), Small: w.plan.small, Nodes: w.plan.nodes, Ssync: true})
 	for _, p := range w.drawn.Policies {
 		if !p.Erasure {
 			w.policies = append(w.policies, messages.Policy{Index: p.Index, Name: p.Name})

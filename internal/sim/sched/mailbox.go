@@ -3,14 +3,16 @@ package sched
 import (
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
 
 // Mailboxes makes mailboxes whose actors handle one message a step. alive tells
-// whether the process that they are in still runs.
-func (s *Sched) Mailboxes(node string, alive func() bool) actor.MailboxProducer {
-	return func() actor.Mailbox { return &mailbox{sched: s, node: node, alive: alive} }
+// whether the process that they are in still runs. late, which may be nil, is asked for
+// each message how long its actor waits before it.
+func (s *Sched) Mailboxes(node string, alive func() bool, late func() time.Duration) actor.MailboxProducer {
+	return func() actor.Mailbox { return &mailbox{sched: s, node: node, alive: alive, late: late} }
 }
 
 // mailbox is an actor's queue. System messages go first, as in the library's own.
@@ -18,6 +20,7 @@ type mailbox struct {
 	sched   *Sched
 	node    string
 	alive   func() bool
+	late    func() time.Duration
 	invoker actor.MessageInvoker
 
 	mu        sync.Mutex
@@ -25,6 +28,7 @@ type mailbox struct {
 	user      []any
 	suspended bool
 	queued    bool
+	waited    bool // before the message that is next
 }
 
 // PostUserMessage implements actor.Mailbox.
@@ -95,6 +99,15 @@ func (m *mailbox) step() {
 		m.mu.Unlock()
 		return
 	}
+	if m.late != nil && !m.waited {
+		if d := m.late(); d > 0 {
+			m.waited, m.queued = true, true
+			m.sched.After(d, m.name()+" late", m.step)
+			m.mu.Unlock()
+			return
+		}
+	}
+	m.waited = false
 	message := m.head()
 	system := len(m.system) > 0
 	if system {

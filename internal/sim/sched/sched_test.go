@@ -74,7 +74,7 @@ func BenchmarkMessages(b *testing.B) {
 		system := actor.NewActorSystem()
 		for range 8 {
 			props := actor.PropsFromProducer(func() actor.Actor { return &echo{left: b.N / 8} },
-				actor.WithMailbox(s.Mailboxes("n1", func() bool { return true })))
+				actor.WithMailbox(s.Mailboxes("n1", func() bool { return true }, nil)))
 			system.Root.Send(system.Root.Spawn(props), 1)
 		}
 		begun := cpu(b)

@@ -25,7 +25,7 @@ func (d *Disk) Crash(percent int, rng *rand.Rand) {
 
 // recover makes what is durable what is seen.
 func (d *Disk) recover(n *inode, percent int, rng *rand.Rand, seen map[*inode]bool) {
-	n.lock, n.opens = nil, 0
+	n.lock, n.opens, n.lost = nil, 0, false
 	if !n.isDir() {
 		if !seen[n] {
 			seen[n], n.links = true, 0

@@ -7,6 +7,7 @@
 package simfs
 
 import (
+	"errors"
 	"io/fs"
 
 	"golang.org/x/sys/unix"
@@ -19,6 +20,10 @@ type Call struct {
 	Op   string // of the system call: "open", "write", "rename" …
 	Path string // absolute; of an open file with "#" and its number
 }
+
+// ErrLost is for Before: an fsync of a file fails with EIO, and its content never gets to
+// the disk, though later ones succeed. As in Linux since 4.13.
+var ErrLost = errors.New("content is lost")
 
 // Hooks stand before and behind every call. Both may be nil.
 type Hooks struct {

@@ -1,6 +1,7 @@
 package simfs
 
 import (
+	"errors"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -13,14 +14,21 @@ func (f *file) SyncData() error { return f.sync("fdatasync") }
 
 func (f *file) sync(op string) error {
 	if err := f.enter(op); err != nil {
+		if errors.Is(err, ErrLost) {
+			f.machine.mu.Lock()
+			defer f.machine.mu.Unlock()
+			f.node.lost = true
+			err = fault(op, f.path, unix.EIO)
+		}
 		return err
 	}
 	defer f.machine.mu.Unlock()
-	if f.node.isDir() {
+	switch {
+	case f.node.isDir():
 		f.node.disk.syncDir(f.node)
-		return nil
+	case !f.node.lost:
+		f.node.sync()
 	}
-	f.node.sync()
 	return nil
 }
 

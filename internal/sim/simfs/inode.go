@@ -27,6 +27,7 @@ type inode struct {
 	mtime   time.Time
 	ctime   time.Time
 	lock    *file // who holds the flock
+	lost    bool  // an fsync has failed: the kernel takes for written what it has given up
 
 	safe durable
 }

@@ -43,10 +43,15 @@ type half struct {
 	err     error    // both ends are broken by it
 	deaf    bool     // the reader has closed
 	passed  int      // bytes written
-	breaks  int      // breaks after so many bytes; 0: never
-	stalls  int      // nothing is delivered after so many bytes; 0: never
-	busy    bool     // a delivery is posted or held
-	changed chan struct{}
+
+	swallowed bool // the reader has seen the end, but the writer does not know it
+	breaks    int  // breaks after so many bytes; 0: never
+	stalls    int  // nothing is delivered after so many bytes; 0: never
+	shuts     int  // the reader sees the end after so many bytes; 0: never
+	noise     int  // bytes are noise after so many; 0: never
+	rate      int  // bytes a second; 0: as many as come
+	busy      bool // a delivery is posted or held
+	changed   chan struct{}
 }
 
 func (n *Net) pair(name string, local, remote *net.TCPAddr, rng *rand.Rand, w Weather) (here, there *Conn) {
@@ -55,11 +60,17 @@ func (n *Net) pair(name string, local, remote *net.TCPAddr, rng *rand.Rand, w We
 			net: n, name: name + suffix, from: from, to: to, weather: w, changed: make(chan struct{}),
 			rng: rand.New(rand.NewPCG(rng.Uint64(), 1)),
 		}
-		if rng.IntN(1000) < w.Reset {
-			h.breaks = 1 + rng.IntN(1<<(1+rng.IntN(14)))
+		for _, fate := range []struct {
+			chance int
+			after  *int
+		}{{w.Reset, &h.breaks}, {w.Stall, &h.stalls}, {w.HalfShut, &h.shuts}, {w.Noise, &h.noise}} {
+			if rng.IntN(1000) < fate.chance {
+				*fate.after = 1 + rng.IntN(1<<(1+rng.IntN(14)))
+			}
 		}
-		if rng.IntN(1000) < w.Stall {
-			h.stalls = 1 + rng.IntN(1<<(1+rng.IntN(14)))
+		if rng.IntN(1000) < w.Slow {
+			h.rate = 512 << rng.IntN(8)
+			n.count("net: slow")
 		}
 		return h
 	}
@@ -87,6 +98,9 @@ func (h *half) tell() {
 func (h *half) post() {
 	h.mu.Lock()
 	d := h.net.delay(h.rng, h.weather)
+	if h.rate > 0 && len(h.queue) > 0 {
+		d += time.Duration(len(h.queue[0])) * time.Second / time.Duration(h.rate)
+	}
 	h.mu.Unlock()
 	if d > 0 {
 		h.net.sched.After(d, h.name, h.deliver)
@@ -143,26 +157,53 @@ func (h *half) send(p []byte) (n int, post bool) {
 		h.tell()
 		return n, false
 	}
-	for rest := p[:n]; len(rest) > 0; {
+	if h.swallowed {
+		return n, false
+	}
+	whole := n
+	if h.shuts > 0 && h.passed+n >= h.shuts {
+		n = max(0, h.shuts-h.passed)
+		h.swallowed = true
+		h.net.count("net: half-shut")
+	}
+	rest := append([]byte(nil), p[:n]...)
+	h.spoil(rest)
+	for len(rest) > 0 {
 		k := len(rest)
 		if h.weather.Fragment && k > 1 {
 			k = 1 + h.rng.IntN(k)
 		}
-		h.queue = append(h.queue, append([]byte(nil), rest[:k]...))
+		h.queue = append(h.queue, rest[:k:k])
 		rest = rest[k:]
 	}
 	h.passed += n
 	h.flying += n
+	if h.swallowed {
+		h.queue = append(h.queue, nil)
+	}
 	if h.stalls > 0 && h.passed >= h.stalls {
 		if !h.busy {
 			h.net.count("net: stall")
 		}
 		h.busy = true // and stays so: nothing is ever posted
-		return n, false
+		return whole, false
 	}
-	post = !h.busy
-	h.busy = true
-	return n, post
+	post = !h.busy && len(h.queue) > 0
+	h.busy = h.busy || post
+	return whole, post
+}
+
+// spoil makes noise of what comes late enough.
+func (h *half) spoil(p []byte) {
+	if h.noise == 0 || h.passed+len(p) <= h.noise {
+		return
+	}
+	if h.passed <= h.noise {
+		h.net.count("net: noise")
+	}
+	for i := max(0, h.noise-h.passed); i < len(p); i++ {
+		p[i] = byte(h.rng.Uint64())
+	}
 }
 
 // Write implements net.Conn.
@@ -210,11 +251,11 @@ func (c *Conn) Write(p []byte) (done int, err error) {
 	}
 }
 
-// Read implements net.Conn. A reader that has waited and gets an error goes on by a
-// step of its own: others have been woken by the same thing.
+// Read implements net.Conn. Who gets an error goes on by a step of its own: others have
+// been woken by the same thing, or make it happen.
 func (c *Conn) Read(p []byte) (int, error) {
 	h := c.in
-	for waited := false; ; waited = true {
+	for {
 		h.mu.Lock()
 		var err error
 		switch {
@@ -242,9 +283,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 		wait := h.changed
 		h.mu.Unlock()
 		if err != nil {
-			if waited {
-				c.net.sched.Gate(c.name + " read fails")
-			}
+			c.net.sched.Gate(c.name + " read fails")
 			return 0, c.fail("read", err)
 		}
 		select {
@@ -267,9 +306,11 @@ func (c *Conn) CloseWrite() error {
 		return nil
 	}
 	h.shut = true
-	h.queue = append(h.queue, nil)
-	post := !h.busy
-	h.busy = true
+	post := !h.busy && !h.swallowed
+	if !h.swallowed {
+		h.queue = append(h.queue, nil)
+		h.busy = true
+	}
 	h.tell()
 	h.mu.Unlock()
 	if post {

@@ -27,11 +27,19 @@ type Weather struct {
 	Refuse   int           // a connection that is refused
 	Reset    int           // one that breaks after some bytes
 	Stall    int           // one that delivers nothing more after some bytes
+	HalfShut int           // one way ends after some bytes: the other side sees an end, what comes later is lost
+	Slow     int           // one that lets a few KiB through in a second
+	Noise    int           // one way is noise after some bytes
+	Impostor int           // somebody else answers in the place of the peer
 	Fragment bool          // what is written comes in pieces
 }
 
 // Net is a network. Hosts are named by their addresses.
 type Net struct {
+	// Impostor talks on a connection in the place of a peer, and closes it. It must be set
+	// where the weather has impostors.
+	Impostor func(c net.Conn, rng *rand.Rand)
+
 	sched *sched.Sched
 	seed  uint64
 	count func(kind string) // tells of each fault that fired
@@ -257,6 +265,11 @@ func (n *Net) dial(ctx context.Context, from, address string) (net.Conn, error) 
 		return fail(syscall.ECONNREFUSED)
 	}
 	here, there := n.pair(name, &net.TCPAddr{IP: net.ParseIP(from), Port: 10000 + n.dials[key]%50000}, remote, rng, weather)
+	if rng.IntN(1000) < weather.Impostor {
+		n.count("net: impostor")
+		n.sched.Go(name+" impostor", func() { n.Impostor(there, rng) })
+		return here, nil
+	}
 	n.sched.Post(name+" accept", func() { l.take(there) })
 	return here, nil
 }
