@@ -61,7 +61,7 @@ func TestPlansMeetKeptConnections(t *testing.T) {
 		},
 		"survey": func() error { return survey(t.Context(), surveys, node) },
 	} {
-		for _, plan := range []string{"peer : answer 507", "peer : garbage", "net : reset", "net : garbage after-bytes=1", "net : refuse"} {
+		for _, plan := range []string{"peer : answer 507", "peer : garbage", "net : reset", "net : reset after-bytes=10", "net : refuse"} {
 			faults.Clear()
 			before := made.Load()
 			for range 3 {
@@ -82,6 +82,8 @@ func TestPlansMeetKeptConnections(t *testing.T) {
 
 func survey(ctx context.Context, over *http.Transport, node messages.Node) error {
 	url := "http://" + net.JoinHostPort(node.ReplicationIP, strconv.Itoa(node.ReplicationPort)) + "/d1/0"
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, "SURVEY", url, strings.NewReader("body"))
 	if err != nil {
 		return err
