@@ -100,7 +100,7 @@ type jsonForm struct{}
 
 var (
 	timeKey     = []byte(`"time":`)
-	emptyObject = []byte("{}\n")
+	emptyObject = []byte("{}")
 )
 
 func (jsonForm) render(en entry, worst severity) ([]byte, bool) {
@@ -108,7 +108,7 @@ func (jsonForm) render(en entry, worst severity) ([]byte, bool) {
 		return nil, false
 	}
 	p := visibleJSON(withoutMarker(en.json))
-	if bytes.Contains(p, timeKey) || !bytes.HasPrefix(p, []byte("{")) || bytes.Equal(p, emptyObject) {
+	if bytes.Contains(p, timeKey) || !bytes.HasPrefix(p, []byte("{")) || bytes.Equal(bytes.TrimSpace(p), emptyObject) {
 		return p, true
 	}
 	line := fmt.Appendf(nil, `{"time":%q,`, en.at.UTC().Format(time.RFC3339Nano))
