@@ -224,7 +224,7 @@ func (p *parts) transport(cfg *config.Config, disks *store.Store, e *Engine) (ac
 	limits, log := e.bounds, e.log
 	if cfg.SyncMethod == "ssync" {
 		paths := hashpath.Hasher{Prefix: cfg.Swift.HashPrefix, Suffix: cfg.Swift.HashSuffix}
-		ours, dial := p.streams(e.wire(), log)
+		ours, dial := p.streams(e.wire(), e.faults().Era, log)
 		return ssync.New(ssync.Config{
 			Ours: ours, Dial: answers(e.faults(), dial), ConnTimeout: cfg.ConnTimeout, NodeTimeout: cfg.NodeTimeout, HTTPTimeout: cfg.HTTPTimeout,
 			LineLimit: cfg.NetworkChunkSize, Log: log, Wait: limits.pace.Wait,
