@@ -356,16 +356,19 @@ func (t *truth) settledObject(o *object, tell func(string, ...any)) {
 	}
 }
 
-// waiting tells whether there is only metadata newer than the tombstone of an object
-// that is deleted now: a handoff keeps it, since data in between may yet turn up.
+// waiting tells whether there is only metadata, the newest of it newer than the tombstone
+// of an object that is deleted now: a handoff keeps it, since data in between may yet
+// turn up.
 func waiting(files map[string]bool, now times) bool {
+	newest := ""
 	for file := range files {
 		at, meta := strings.CutSuffix(file, ".meta")
-		if !meta || now.tomb == "" || at <= now.tomb {
+		if !meta {
 			return false
 		}
+		newest = max(newest, at)
 	}
-	return true
+	return now.tomb != "" && newest > now.tomb
 }
 
 // content compares the data files with what was written.
