@@ -110,6 +110,8 @@ func (e *Engine) assemble(cfg *config.Config, before *parts) (*parts, error) {
 		Steer: func(c *messages.Course) { e.follows(c, silent) },
 	}
 	own.into(&p.deps)
+	e.sight.Store(p.view)
+	p.deps.Placement = sighted{p.deps.Placement, &e.sight}
 	e.disturb(&p.deps)
 	p.guard()
 	p.opts = e.options(cfg, p.view, ips)
