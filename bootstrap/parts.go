@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -248,7 +249,7 @@ func (p *parts) transport(cfg *config.Config, disks *store.Store, e *Engine) (ac
 		ReclaimAge: cfg.DiskFile.ReclaimAge, Timeout: cfg.Rsync.Timeout, Compress: cfg.Rsync.Compress, LogTransfers: cfg.Rsync.LogTransfers,
 		ErrorLogLineLength: cfg.Rsync.ErrorLogLineLength, NamesAreProof: cfg.HandoffProof == "names",
 		Suffixes: disks.SuffixDirs, Peers: p.peers, Log: log, Begin: limits.begin,
-		Around: around(e.faults()),
+		Around: around(cmp.Or(e.faults(), points())),
 	})
 	if err != nil {
 		return nil, err
