@@ -121,6 +121,7 @@ var Places = []PlaceWords{
 	}},
 	{Place: Actor, Keys: []string{"node", "kind", "actor", "message"}, Verbs: []Verb{
 		{Name: "panic", Tells: "the actor panics on the message"},
+		{Name: "restart", Tells: "the actor panics on the message, and its supervisor restarts it in place"},
 		delayVerb,
 		{Name: "drop", Tells: "the message is lost"},
 		{Name: "duplicate", Tells: "the message is handled twice"},
