@@ -16,9 +16,9 @@ import (
 // FacadeName is the name of a node's facade, unless Serve is told another one.
 const FacadeName = "understudy"
 
-// stopLimit is how long the library's actors may take to end. One that connects to a peer
-// that is gone tries for ten seconds, and hears nothing meanwhile.
-const stopLimit = 15 * time.Second
+// stopLimit is how long the library's actors may take to end. One that could not connect
+// sleeps for two seconds, and hears nothing meanwhile.
+const stopLimit = 5 * time.Second
 
 // The types that the gate knows.
 var (
@@ -132,6 +132,7 @@ func (n *Node) Stop() error {
 		n.gate.shut(pid.Id)
 		errs = append(errs, actors.StopWithin(n.system, pid, stopLimit))
 	}
+	n.gate.end() // whoever connects to a peer that is gone stops trying
 	// Not gracefully: the library's own way races with its connections and may take ten seconds.
 	if n.remote == nil {
 		n.remote = remote.GetRemote(n.system)
