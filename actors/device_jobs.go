@@ -103,6 +103,10 @@ func (d *Device) granted(c actor.Context) {
 	if !c.Sender().Equal(d.wiring.Budget) {
 		return // from a budget that is gone
 	}
+	if d.asked == 0 { // it has come twice, or was asked for twice
+		c.Request(d.wiring.Budget, &messages.ReturnSlots{N: 1})
+		return
+	}
 	d.asked--
 	if d.stopping || d.paused() || d.window() <= 0 || !d.launch(c) {
 		c.Request(d.wiring.Budget, &messages.ReturnSlots{N: 1})
