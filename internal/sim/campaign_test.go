@@ -17,6 +17,7 @@ var (
 	seeds = flag.Uint64("sim.seeds", 3, "how many seeds TestCampaign runs, after those that have failed once")
 	from  = flag.Uint64("sim.from", 1, "the first of them")
 	trace = flag.String("sim.trace", "", "a file for the steps and the logs of each run; those of second runs go to FILE.again")
+	first = flag.Bool("sim.first", false, "end with the first seed that does not hold")
 	twice = flag.Uint64("sim.twice", 5, "percent of the seeds that are run twice, and must be the same run")
 )
 
@@ -105,6 +106,9 @@ func TestCampaign(t *testing.T) {
 		}
 		if len(r.Problems) > 0 {
 			t.Logf("seed %d: %s", seed, r.Plan)
+			if *first {
+				break
+			}
 		}
 	}
 	t.Log(total.String())
