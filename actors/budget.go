@@ -34,6 +34,10 @@ func budgetProps(e *engine, course *messages.Course) *actor.Props {
 	})
 }
 
+// Taken is how many slots are out. It is for those who look at an actor between two of its
+// messages.
+func (b *Budget) Taken() int { return b.slots - b.free }
+
 // Receive implements actor.Actor.
 func (b *Budget) Receive(c actor.Context) {
 	switch m := c.Message().(type) {

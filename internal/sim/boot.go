@@ -42,6 +42,10 @@ type boot struct {
 	watch   watch
 	dead    atomic.Bool
 
+	rounds int      // that its engine has ended
+	cut    []string // devices whose pass was cut short in the last one
+	budget *actors.Budget
+
 	messages *rand.Rand // what befalls them; used on the scheduler's goroutine
 }
 

@@ -17,6 +17,7 @@ var (
 	seeds = flag.Uint64("sim.seeds", 3, "how many seeds TestCampaign runs, after those that have failed once")
 	from  = flag.Uint64("sim.from", 1, "the first of them")
 	trace = flag.String("sim.trace", "", "a file for the steps and the logs of each run; those of second runs go to FILE.again")
+	first = flag.Bool("sim.first", false, "end with the first seed that does not hold")
 	twice = flag.Uint64("sim.twice", 5, "percent of the seeds that are run twice, and must be the same run")
 )
 
@@ -97,14 +98,17 @@ func TestCampaign(t *testing.T) {
 			}
 		}
 		if testing.Verbose() {
-			fmt.Printf("seed %d: %d steps, %s virtual, settled in %s, %d requests, %d checks, sum %016x, %s\n", seed, r.Steps,
-				r.Virtual.Round(time.Second), r.Settled.Round(time.Second), r.Requests, r.Checks, r.Sum, time.Since(begun).Round(time.Millisecond))
+			fmt.Printf("seed %d: %d steps, %s virtual, settled in %s and %d passes, %d requests, %d checks, sum %016x, %s\n", seed, r.Steps,
+				r.Virtual.Round(time.Second), r.Settled.Round(time.Second), r.Passes, r.Requests, r.Checks, r.Sum, time.Since(begun).Round(time.Millisecond))
 		}
 		for _, p := range r.Problems {
 			t.Errorf("seed %d: %s", seed, p)
 		}
 		if len(r.Problems) > 0 {
 			t.Logf("seed %d: %s", seed, r.Plan)
+			if *first {
+				break
+			}
 		}
 	}
 	t.Log(total.String())
@@ -115,6 +119,7 @@ type totals struct {
 	seeds, failed, objects, requests, checks int
 	repeated, differed                       int
 	steps                                    uint64
+	hashed, passes                           int
 	longest                                  time.Duration
 	faults, edges                            map[string]int
 }
@@ -130,7 +135,8 @@ func (s *totals) add(r Result) {
 	s.requests += r.Requests
 	s.checks += r.Checks
 	s.steps += r.Steps
-	s.longest = max(s.longest, r.Settled)
+	s.longest, s.passes = max(s.longest, r.Settled), max(s.passes, r.Passes)
+	s.hashed += r.Hashed
 	for k, n := range r.Faults {
 		s.faults[k] += n
 	}
@@ -141,8 +147,8 @@ func (s *totals) add(r Result) {
 
 func (s *totals) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d seeds, %d with problems; %d steps, %d objects, %d requests, %d removals checked, settled within %s\n",
-		s.seeds, s.failed, s.steps, s.objects, s.requests, s.checks, s.longest.Round(time.Second))
+	fmt.Fprintf(&b, "%d seeds, %d with problems; %d steps, %d objects, %d requests, %d removals checked, %d hashes.pkl judged, settled within %s and %d passes\n",
+		s.seeds, s.failed, s.steps, s.objects, s.requests, s.checks, s.hashed, s.longest.Round(time.Second), s.passes)
 	fmt.Fprintf(&b, "%d seeds run twice, %d differed\n", s.repeated, s.differed)
 	for _, part := range []struct {
 		title string

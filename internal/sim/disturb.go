@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"understudy/actors"
 )
 
 var errInjected = errors.New("simulated defect")
@@ -17,6 +19,9 @@ func (b *boot) disturb(next actor.ReceiverFunc) actor.ReceiverFunc {
 	return func(c actor.ReceiverContext, e *actor.MessageEnvelope) {
 		b.saw(e.Message)
 		w := b.node.world
+		if budget, ok := c.Actor().(*actors.Budget); ok {
+			b.budget = budget
+		}
 		switch e.Message.(type) {
 		case *actor.Started, *actor.Stopping, *actor.Stopped, *actor.Restarting:
 			next(c, e)

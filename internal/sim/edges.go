@@ -70,6 +70,11 @@ func (b *boot) glance() {
 func (b *boot) hear(e any) {
 	w := b.node.world
 	switch m := e.(type) {
+	case *messages.RoundEnded:
+		w.mu.Lock()
+		b.rounds++
+		b.cut = m.Cut
+		w.mu.Unlock()
 	case *messages.Happened:
 		switch {
 		case m.Event.Kind == messages.EventBirth && b.node.device(m.Event.Actor) != nil:

@@ -23,6 +23,8 @@ type Result struct {
 	Settled  time.Duration  // from the end of the faults until all was in its place
 	Objects  int            // with an acknowledged state
 	Requests int            // of clients
+	Passes   int            // that a node has made in that time, at most
+	Hashed   int            // partitions of which hashes.pkl was judged
 	Checks   int            // removals of files at which the truth was asked
 	Faults   map[string]int // fired, by kind
 	Edges    map[string]int // reached, by name
@@ -56,10 +58,18 @@ func Run(seed uint64, trace io.Writer) (Result, error) {
 		}
 	}
 	w.rage()
+	since := w.rounds()
 	settled := w.settle()
+	passes := w.passes(since)
+	if len(w.problems) == 0 {
+		if passes > mostPasses {
+			w.problem("late: %d passes until all was in its place", passes)
+		}
+		w.serves()
+	}
 	w.end()
 	r := Result{
-		Seed: seed, Plan: w.plan.String(), Sum: w.sched.Sum(), Steps: w.sched.Steps(), Virtual: time.Since(epoch), Settled: settled,
+		Seed: seed, Plan: w.plan.String(), Sum: w.sched.Sum(), Steps: w.sched.Steps(), Virtual: time.Since(epoch), Settled: settled, Passes: passes, Hashed: w.hashed,
 		Requests: w.clients.made, Checks: w.truth.checks, Faults: w.faults, Edges: w.edges, Problems: w.problems,
 	}
 	for _, o := range w.truth.objects {
@@ -138,8 +148,8 @@ func (w *world) audit(d *disk) {
 					o.loose = true
 				}
 				d.fs.Drop(o.dir())
-				d.fs.Drop(o.policy.Dir() + "/" + strconv.FormatUint(uint64(o.part), 10) + "/hashes.pkl")
 			}
+			d.fs.Drop(o.policy.Dir() + "/" + strconv.FormatUint(uint64(o.part), 10) + "/hashes.pkl")
 		})
 	}
 }
@@ -215,6 +225,9 @@ func (w *world) end() {
 	}
 	if open := w.net.Open(); open > 0 {
 		w.problem("leaked: %d ends of connections are open", open)
+	}
+	if len(w.problems) == 0 {
+		w.hashes()
 	}
 }
 

@@ -43,6 +43,7 @@ type world struct {
 	faults      map[string]int
 	edges       map[string]int
 	problems    []string
+	hashed      int // partitions of which hashes.pkl was judged
 	clients     clients
 }
 
