@@ -88,7 +88,7 @@ soak-daemon: tools
 
 # The same for two minutes a seed, in a network of its own, in which nodes are cut off.
 nemesis: tools
-	$(GO) run ./test/soakdaemon -apart -minutes 2 -seeds $(or $(SEEDS),5) -seed $(or $(FROM),1)
+	$(GO) run ./test/soakdaemon -apart -destroy -stock -minutes 2 -seeds $(or $(SEEDS),5) -seed $(or $(FROM),1)
 
 # Our programs end at points drawn from all that a run comes by, with and without power cuts.
 crashpoints: tools

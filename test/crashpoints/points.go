@@ -104,7 +104,7 @@ var verbs = []string{"kill", "kill done", "panic"}
 // aim is what strikes are restricted to; the zero value is nothing.
 type aim struct {
 	method string // of synchronising
-	cuts   bool   // only power cuts of the node that receives
+	cuts   bool   // only power cuts of the node that receives, and one replica
 }
 
 // strike is one case.

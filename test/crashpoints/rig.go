@@ -65,6 +65,9 @@ func build(ctx context.Context, dir, bug string) (programs, error) {
 func newRig(ctx context.Context, dir string, p programs, at aim, seed uint64) (r *rig, err error) {
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	r = &rig{rnd: rnd, replicas: 1 + rnd.IntN(2), method: cmp.Or(at.method, []string{"ssync", "rsync"}[seed%2]), cuts: at.cuts, program: cluster.Program{Name: "ours", Path: p.replicator}}
+	if r.cuts {
+		r.replicas = 1 // what the second node gives up, only the first has
+	}
 	if r.dir, err = os.MkdirTemp(dir, "rig-"); err != nil {
 		return nil, fmt.Errorf("make a rig: %w", err)
 	}
