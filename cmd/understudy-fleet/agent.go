@@ -17,11 +17,14 @@ import (
 
 // daemon is the engine of this machine's replicator, which runs in a process of its own:
 // the agent asks its control socket.
-type daemon struct{ *control.Client }
+type daemon struct {
+	*control.Client
+	pid *actor.PID
+}
 
-// PID implements remoteapi.Engine. The supervisor is in no actor system of this process,
-// so there are no events.
-func (daemon) PID() *actor.PID { return nil }
+// PID implements remoteapi.Engine. The supervisor is in no actor system of this process:
+// it is a name under which its events are told.
+func (d daemon) PID() *actor.PID { return d.pid }
 
 func newAgent(conf *string) *cobra.Command {
 	return &cobra.Command{
@@ -59,10 +62,14 @@ func serve(ctx context.Context, c *fleet.Conf, log zerolog.Logger, ready func(ad
 	if socket == "" {
 		socket = fleet.DefaultSocket
 	}
-	if _, err := node.Serve(daemon{control.NewClient(socket)}, ""); err != nil {
+	d := daemon{control.NewClient(socket), system.NewLocalPID("daemon")}
+	if _, err := node.Serve(d, ""); err != nil {
 		return err
 	}
+	relayed := make(chan struct{})
+	go func() { defer close(relayed); relay(ctx, system, d.pid, d.Client) }()
 	ready(node.Address())
 	<-ctx.Done()
+	<-relayed
 	return node.Stop()
 }

@@ -190,6 +190,60 @@ func TestFleet(t *testing.T) {
 	r.oneAtATime()
 }
 
+// What happens on two nodes is told to whoever listens on another machine.
+func TestEvents(t *testing.T) {
+	r := newRig(t)
+	cmd := command("events", "--fleet", r.write("operator", r.conf))
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	lines := make(chan string, 1000)
+	go func() {
+		for s := bufio.NewScanner(out); s.Scan(); {
+			lines <- s.Text()
+		}
+		close(lines)
+	}()
+	again, limit := time.NewTicker(time.Second), time.After(enough)
+	defer again.Stop()
+	heard := map[string]bool{}
+	for len(heard) < 2 {
+		select {
+		case <-again.C: // nobody tells when the nodes have taken the subscription
+			for _, e := range r.engines[:2] {
+				if _, err := e.Do(t.Context(), bootstrap.SetLimits{Reset: true}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		case line, some := <-lines:
+			if !some {
+				t.Fatal("events ended")
+			}
+			if words := strings.Fields(line); len(words) > 3 && words[2] == "control" {
+				heard[words[1]] = true
+			}
+		case <-limit:
+			t.Fatalf("heard of %v", heard)
+		}
+	}
+	if !heard["n1"] || !heard["n2"] {
+		t.Errorf("heard of %v", heard)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	for range lines { // until the end
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("Ctrl-C: %v", err)
+	}
+}
+
 // oneAtATime looks at what operators have done to each engine, by its events.
 func (r *rig) oneAtATime() {
 	r.Helper()
@@ -245,6 +299,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"pause", "--for", "1s"}, "--rolling", exitUsage},
 		{[]string{"pause", "--rolling"}, "--for", exitUsage},
 		{[]string{"status", "--fleet", "/nowhere"}, "no such file", exitFailed},
+		{[]string{"events", "--fleet", "/nowhere"}, "no such file", exitFailed},
 		{[]string{"status", "more"}, "unknown command", exitUsage},
 	} {
 		var out bytes.Buffer

@@ -73,6 +73,6 @@ degraded, 4 a node is failing or does not answer.`,
 		SilenceUsage:  true,
 	}
 	conf := root.PersistentFlags().String("fleet", fleet.DefaultConf, "description of the fleet, `FILE`")
-	root.AddCommand(newAgent(conf), newStatus(conf), newPause(conf), newResume(conf))
+	root.AddCommand(newAgent(conf), newStatus(conf), newPause(conf), newResume(conf), newEvents(conf))
 	return root
 }

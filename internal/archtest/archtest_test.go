@@ -35,6 +35,7 @@ var rules = []rule{
 		not: []string{
 			"os/...", "net/...", "syscall", "golang.org/x/sys/...", "math/rand/...", "io/ioutil",
 			"github.com/knadh/koanf/...", "github.com/prometheus/...", "understudy/...",
+			"google.golang.org/...", "github.com/asynkron/protoactor-go/remote/...", "github.com/asynkron/protoactor-go/cluster/...",
 		},
 		except: []string{"understudy/messages", "understudy/internal/plan"},
 		why:    "actors reach the world through the interfaces in deps.go only",
