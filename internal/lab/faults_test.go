@@ -123,7 +123,7 @@ func TestFaultsOfARunningEngine(t *testing.T) {
 	must(t, err)
 	until("d1 is back", func(r *status.Report) bool { return r.Faults == nil && r.Devices[0].InService })
 	inBrowser(t, e, func() {
-		_, err := client.Do(t.Context(), status.ApplyFaults{Plan: "clock : jump 1h", For: 5 * time.Second})
+		_, err := client.Do(t.Context(), status.ApplyFaults{Plan: "disk device=d1 op=readdir : delay 1ms", For: 5 * time.Second})
 		must(t, err)
 	})
 }
