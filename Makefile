@@ -7,7 +7,7 @@ BENCH    ?= --out docs/benchmarks.md
 # hundreds of them. What it has found it has told by then.
 export GORACE ?= atexit_sleep_ms=100
 
-.PHONY: build test tools lint unit clusters interop process faults package package-test bench fuzz soak soak-daemon demo scenarios campaign nemesis crashpoints zoo
+.PHONY: build test tools lint unit clusters interop process faults package package-test bench bench-faults fuzz soak soak-daemon demo scenarios campaign nemesis crashpoints zoo
 
 build:
 	$(GO) build -o bin/ ./cmd/...
@@ -66,6 +66,10 @@ interop:
 # (which need perf).
 bench: tools
 	$(GO) run ./cmd/understudy bench $(BENCH)
+
+# What the seams of fault plans cost beside a build without them: RUNS of each, in turn.
+bench-faults:
+	test/faultcost.sh $(or $(RUNS),12)
 
 # Every fuzz target for FUZZTIME.
 fuzz:

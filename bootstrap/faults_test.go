@@ -92,7 +92,12 @@ func TestDisturbed(t *testing.T) {
 // An actor that a plan restarts is restarted by the library: the same address, another
 // actor, and what waits for it is not lost.
 func TestRestarted(t *testing.T) {
-	faults := injector(t, "actor kind=listener message=note : restart nth=2")
+	restarted(t, injector(t, "actor kind=listener message=note : restart nth=2"))
+	restarted(t, injector(t, "actor kind=listener message=note : panic nth=2")) // the library's own strategy restarts it, too
+}
+
+func restarted(t *testing.T, faults *fault.Injector) {
+	t.Helper()
 	system := actor.NewActorSystem()
 	defer system.Shutdown()
 	heard := make(chan any, 10)

@@ -122,4 +122,8 @@ func TestFaultsOfARunningEngine(t *testing.T) {
 	_, err = client.Do(t.Context(), status.ClearFaults{})
 	must(t, err)
 	until("d1 is back", func(r *status.Report) bool { return r.Faults == nil && r.Devices[0].InService })
+	inBrowser(t, e, func() {
+		_, err := client.Do(t.Context(), status.ApplyFaults{Plan: "disk device=d1 op=readdir : delay 1ms", For: 5 * time.Second})
+		must(t, err)
+	})
 }
