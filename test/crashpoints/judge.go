@@ -82,6 +82,9 @@ func (r *rig) unsettled(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	objects, err := r.c.CheckObjects(ctx, &r.history)
+	if err != nil && strings.Contains(err.Error(), "DiskFileQuarantined") { // Swift's reader stops at the first
+		return append(wrong, fmt.Sprintf("torn: %.300s", err)), nil
+	}
 	return append(wrong, objects...), err
 }
 
