@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -19,10 +18,9 @@ import (
 
 const (
 	partPower = 3
-	// settle is the handoff_settle of the second node with rsync, in seconds: rsync does
-	// not fsync, and the power of who receives is cut. It stands for the time in which the
-	// kernel writes all by itself, so the disk is synced in it.
-	settle  = 2
+	// settle is the handoff_settle of the second node in the pass in which the power of
+	// who receives is cut, with rsync, which does not fsync.
+	settle  = "3600"
 	perCase = 3 * time.Minute
 )
 
@@ -104,11 +102,6 @@ func (r *rig) layOut(ctx context.Context, p programs) (err error) {
 		return err
 	}
 	r.clock = float64(time.Now().Unix() - 7200)
-	if r.method == "rsync" {
-		if err := r.second().WriteConf(map[string]string{"handoff_settle": strconv.Itoa(settle)}); err != nil {
-			return err
-		}
-	}
 	return r.c.Start(ctx, r.nodes()...)
 }
 
@@ -196,7 +189,15 @@ func (r *rig) act(ctx context.Context, in scenario, plan string) (struck bool, e
 	if err := r.follow(""); err != nil {
 		return false, err
 	}
+	if r.method == "rsync" {
+		if err := r.second().WriteConf(map[string]string{"handoff_settle": settle}); err != nil {
+			return false, err
+		}
+	}
 	if _, err := r.second().Once(ctx, r.program); err != nil {
+		return false, err
+	}
+	if err := r.second().WriteConf(nil); err != nil { // no power is cut in what follows
 		return false, err
 	}
 	return r.first().SignalServer(0) != nil, nil
@@ -205,6 +206,8 @@ func (r *rig) act(ctx context.Context, in scenario, plan string) (struck bool, e
 // recover brings the first node back after a strike: its server dies with the power.
 func (r *rig) recover(ctx context.Context, s strike) error {
 	if s.power >= 0 {
+		r.disk.CutAt(0, 0, 0) // one that has not come yet comes now
+		r.othersWrite()
 		r.disk.Cut(s.seed, s.power)
 		_ = r.first().SignalServer(syscall.SIGKILL) // it may be gone
 		_ = r.first().SignalRsyncd(syscall.SIGKILL)
@@ -218,4 +221,17 @@ func (r *rig) recover(ctx context.Context, s strike) error {
 		}
 	}
 	return r.first().RestartServer(ctx)
+}
+
+// othersWrite is what goes on on every disk: somebody syncs a file of his own. With it the
+// log of the file system becomes durable, and so do the names of files that an rsync has
+// brought, but not their content. When the power is off already nothing happens.
+func (r *rig) othersWrite() {
+	f, err := os.OpenFile(filepath.Join(r.disk.Path, ".other"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	_, _ = f.WriteString("written")
+	_ = f.Sync()
 }
