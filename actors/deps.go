@@ -102,8 +102,9 @@ type Hold interface {
 	// Remove gives up files of the manifest, then the directories that are empty
 	// after it; if nothing else is left, also the debris that the manifest saw and the
 	// partition itself. It removes nothing that came after the listing, and nothing at all if
-	// the lock was lost, the device is gone or something new has arrived. It blocks.
-	Remove(ctx context.Context, files messages.Files) (messages.Removal, error)
+	// the lock was lost, the device is gone or something new has arrived. An object goes
+	// whole or not at all, but for its metadata that is waiting. It blocks.
+	Remove(ctx context.Context, files, waiting messages.Files) (messages.Removal, error)
 	// Release gives the lock back. It may be called more than once, and blocks.
 	Release()
 }

@@ -159,6 +159,7 @@ func (d *Device) end() {
 
 // answered takes in what one of the device's own calls has brought.
 func (d *Device) answered(c actor.Context, a *answer) {
+	held := d.stuck()
 	switch {
 	case d.lister.back(a):
 		d.listed(c, a)
@@ -168,6 +169,9 @@ func (d *Device) answered(c actor.Context, a *answer) {
 		d.kept(c, a)
 	case d.surveyor.back(a):
 		d.surveyed(c, a)
+	}
+	if n := d.stuck(); n < held && messages.OutOfService(d.phase) {
+		d.tellState(c) // fewer calls are stuck
 	}
 }
 

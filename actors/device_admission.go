@@ -7,6 +7,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"understudy/internal/plan"
 	"understudy/messages"
 )
 
@@ -82,10 +83,15 @@ func (d *Device) goOn(c actor.Context) bool {
 		}
 		w := d.deferred[first]
 		d.deferred = slices.Delete(d.deferred, first, first+1)
-		_, ring, ok := d.role(w.seat.job)
+		role, ring, ok := d.role(w.seat.job)
 		if !ok || d.course.PausedPolicy(int(w.seat.job.policy)) {
 			d.abandon(c, w)
 			continue
+		}
+		if w.overtaken(role) {
+			d.tell(c, &messages.JobGone{Device: d.name, Flight: w.seat.flight})
+			d.start(c, plan.Waiting{Policy: w.seat.job.policy, Number: w.seat.job.number, Place: w.seat.place}, role, ring)
+			return true
 		}
 		pid := c.SpawnPrefix(d.kid, "p"+strconv.FormatUint(uint64(w.seat.job.number), 10)+"-")
 		seat := *w.seat
@@ -95,6 +101,21 @@ func (d *Device) goOn(c actor.Context) bool {
 		return true
 	}
 	return false
+}
+
+// overtaken tells whether the rings have made another job of an update job that waited: a
+// wait is long enough for peers to be primaries no more. It begins anew then and counts
+// once. A revert job looks at the newest ring itself, before it removes anything.
+func (w *deferral) overtaken(role plan.Role) bool {
+	if w.job.Kind != messages.Update {
+		return false
+	}
+	known := func(n messages.Node) bool { return slices.Contains(w.job.Peers, n) }
+	return role.Kind != messages.Update || len(role.Peers) != len(w.job.Peers) || !all(role.Peers, known)
+}
+
+func all(nodes []messages.Node, is func(messages.Node) bool) bool {
+	return !slices.ContainsFunc(nodes, func(n messages.Node) bool { return !is(n) })
 }
 
 // abandon counts what has been done of a job that will not be gone on with in this pass.

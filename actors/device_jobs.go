@@ -127,8 +127,11 @@ func (d *Device) launch(c actor.Context) bool {
 				return true
 			}
 			continue
-		case d.goOn(c):
-			return true
+		case d.dueNow() > 0:
+			if d.goOn(c) {
+				return true
+			}
+			continue // those that were due are not gone on with
 		case len(d.deferred) >= mostDeferred:
 			continue
 		case d.handoffs.Len() > 0:
@@ -140,7 +143,7 @@ func (d *Device) launch(c actor.Context) bool {
 		case d.singles.Len() > 0: // there was nothing to survey
 			from = d.singles
 		}
-		if w, _ := from.Next(); d.try(c, w) {
+		if w, some := from.Next(); some && d.try(c, w) {
 			return true
 		}
 	}

@@ -257,6 +257,37 @@ func TestProbeFindsTheHang(t *testing.T) {
 	})
 }
 
+// In script mode a disk that hung gets no second pass, but what came back last from it is
+// not counted as stuck any longer: here the probe.
+func TestProbeComesBackLast(t *testing.T) {
+	inWorld(t, threeCopies(900, 3, 2), func(w *world) {
+		w.opts.Slots = 4
+		w.fallIll("d9", nil, nil) // jobs take a second
+		thaw, probes, fine := make(chan struct{}), 0, w.probe
+		w.probe = func(ctx context.Context, device string) (messages.Disk, error) {
+			if device == "d0" {
+				if probes++; probes > 1 {
+					<-thaw
+				}
+			}
+			return fine(ctx, device)
+		}
+		w.start()
+		time.Sleep(2 * (w.opts.ProbeInterval + w.opts.ProbeTimeout))
+		if d := w.device("d0"); d.State != messages.StateStalled || d.Stuck != 1 {
+			t.Fatalf("the disk is %s, %d calls are stuck", d.State, d.Stuck)
+		}
+		close(thaw)
+		time.Sleep(10 * time.Second)
+		if d := w.device("d1"); d.State != messages.StateRunning {
+			t.Fatalf("the run is over: d1 is %s", d.State)
+		}
+		if d := w.device("d0"); d.State != messages.StateStalled || d.Stuck != 0 {
+			t.Errorf("after the thaw the disk is %s, %d calls are stuck", d.State, d.Stuck)
+		}
+	})
+}
+
 // While others have work, a disk that hangs takes no more than its share of the
 // slots, however long nobody notices.
 func TestHangTakesItsShareOnly(t *testing.T) {

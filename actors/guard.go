@@ -40,6 +40,10 @@ type mortal interface {
 // would then hang or resurrect the actor: in the lifecycle handlers, and in any
 // handler once the actor is stopping. It also marks the actor as stopping before
 // its own handler runs, so that nothing is spawned from then on.
+//
+// A child that is restarted in place would know nothing of what its parent has told its
+// predecessor, and wait for ever. It is stopped, so that its parent sees it end and decides
+// as after any crash. The supervisor tells itself all that it needs, and lives on.
 func guard(log zerolog.Logger) actor.ReceiverMiddleware {
 	return func(next actor.ReceiverFunc) actor.ReceiverFunc {
 		return func(c actor.ReceiverContext, e *actor.MessageEnvelope) {
@@ -65,6 +69,10 @@ func guard(log zerolog.Logger) actor.ReceiverMiddleware {
 				if m != nil {
 					m.end()
 				}
+			}
+			_, again := e.Message.(*actor.Restarting)
+			if _, top := m.(*Supervisor); again && !top {
+				defer c.ActorSystem().Root.Stop(c.Self())
 			}
 			next(c, e)
 		}

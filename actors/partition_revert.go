@@ -120,7 +120,7 @@ func (p *Partition) pushing(c actor.Context, a *answer) {
 		inSwiftsWords(p.event(p.log.WithLevel(levelOf(a.err)))).Err(a.err).Msgf("Error syncing handoff partition: %s", why(a.err))
 	} else {
 		r := a.value.(messages.SyncResult)
-		p.revert.plan.Pushed(p.node, r.OK, r.Proven)
+		p.revert.plan.Pushed(p.node, r)
 		p.pushed(r.OK)
 		if r.OK {
 			p.wait.served = append(p.wait.served, p.node)
@@ -155,10 +155,10 @@ func (p *Partition) remove(c actor.Context) {
 		p.revert.plan.Removing()
 		inSwiftsWords(p.event(p.log.Info())).Msgf("Removing %d objects", len(files))
 	}
-	hold := p.revert.hold
+	hold, waiting := p.revert.hold, p.revert.plan.Waiting()
 	p.state = p.removing
 	p.enter(messages.PhaseRemoving)
-	p.run(c, p.ctx, func(ctx context.Context) (any, error) { return hold.Remove(ctx, files) })
+	p.run(c, p.ctx, func(ctx context.Context) (any, error) { return hold.Remove(ctx, files, waiting) })
 }
 
 // removingAll tells that the partition goes. Swift counts none that is empty.

@@ -12,11 +12,17 @@ type Fatal struct{ Err error }
 func (f Fatal) Error() string { return "fatal: " + f.Err.Error() }
 func (f Fatal) Unwrap() error { return f.Err }
 
+// Restart is a panic value that has the actor restarted in place by the library, as a host's
+// strategy may do: for experiments. See guard for what comes of it.
+type Restart struct{ Why string }
+
+func (r Restart) Error() string { return "restart: " + r.Why }
+
 // stopOrEscalate is the only supervision strategy of the engine: a child that
 // panics is stopped, and its parent, seeing it end, decides whether and when a
 // successor is born. Nothing is ever restarted in place: the library's restart
 // brings stopping actors back to life, and its back-off cannot be cancelled. A
-// Fatal goes one level up.
+// Fatal goes one level up, and a Restart is what an experiment has asked for.
 type stopOrEscalate struct{}
 
 func (stopOrEscalate) HandleFailure(s *actor.ActorSystem, parent actor.Supervisor, child *actor.PID,
@@ -26,6 +32,12 @@ func (stopOrEscalate) HandleFailure(s *actor.ActorSystem, parent actor.Superviso
 	if err, ok := reason.(error); ok && errors.As(err, &fatal) {
 		s.EventStream.Publish(&actor.SupervisorEvent{Child: child, Reason: reason, Directive: actor.EscalateDirective})
 		parent.EscalateFailure(reason, message)
+		return
+	}
+	var again Restart
+	if err, ok := reason.(error); ok && errors.As(err, &again) {
+		s.EventStream.Publish(&actor.SupervisorEvent{Child: child, Reason: reason, Directive: actor.RestartDirective})
+		parent.RestartChildren(child)
 		return
 	}
 	s.EventStream.Publish(&actor.SupervisorEvent{Child: child, Reason: reason, Directive: actor.StopDirective})

@@ -63,8 +63,11 @@ func deadLetter(m *actor.DeadLetterEvent) *messages.SupervisionEvent {
 }
 
 func directive(d actor.Directive) string {
-	if d == actor.EscalateDirective {
+	switch d {
+	case actor.EscalateDirective:
 		return "escalate"
+	case actor.RestartDirective:
+		return "restart"
 	}
 	return "stop"
 }

@@ -398,7 +398,7 @@ func (h *held) Manifest() messages.Manifest {
 	return messages.Manifest{Suffixes: []string{"abc"}, Files: h.files}
 }
 
-func (h *held) Remove(_ context.Context, files messages.Files) (messages.Removal, error) {
+func (h *held) Remove(_ context.Context, files, _ messages.Files) (messages.Removal, error) {
 	whole := files.Count() == h.files.Count()
 	h.w.event("remove %d objects of %d whole=%v", len(files), h.p.Number, whole)
 	return messages.Removal{Objects: len(files), Whole: whole && h.kept == "", Kept: h.kept}, h.err

@@ -50,7 +50,8 @@ type Engine struct {
 	bounds   *bounds
 	plan     planTime
 	started  time.Time
-	orders   atomic.Int32 // of the host that are at work
+	orders   atomic.Int32                  // of the host that are at work
+	sight    atomic.Pointer[messages.View] // the newest rings
 
 	mu      sync.Mutex // guards what follows; a Reload may come at any time
 	parts   *parts     // those in use

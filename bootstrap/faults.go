@@ -121,6 +121,8 @@ func disturbed(faults *fault.Injector) actor.ReceiverMiddleware {
 			case !ok:
 			case h.Verb == "panic":
 				panic("fault plan: panic on " + message)
+			case h.Verb == "restart":
+				panic(actors.Restart{Why: "fault plan: on " + message})
 			case h.Verb == "delay":
 				faults.Delay(h, nil)
 			case library:

@@ -56,7 +56,11 @@ func (e *Engine) applyFaults(c status.ApplyFaults) (*status.Done, error) {
 	for _, f := range plan.Faults {
 		e.log.Warn().Str("fault", f.String()).Dur("for", length).Msg("FAULT PLAN IN FORCE")
 	}
-	return &status.Done{Message: fmt.Sprintf("%d faults are in force for %s", len(plan.Faults), length), Count: len(plan.Faults)}, nil
+	done := &status.Done{Message: fmt.Sprintf("%d faults are in force for %s", len(plan.Faults), length), Count: len(plan.Faults)}
+	for _, f := range warnOfStalls(e.log, plan) {
+		done.Message += fmt.Sprintf("\nwarning: %s: %s", f, stallWarning)
+	}
+	return done, nil
 }
 
 // planIsOver ends a plan whose time is over, unless another has taken its place.

@@ -69,6 +69,7 @@ func TellFaults(log zerolog.Logger, faults *fault.Injector) {
 	for _, f := range faults.Plan().Faults {
 		log.Warn().Str("fault", f.String()).Msg("FAULT PLAN IN FORCE")
 	}
+	warnOfStalls(log, faults.Plan())
 }
 
 // TellInjected says at the end what has gone wrong on purpose.

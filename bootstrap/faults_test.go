@@ -4,6 +4,7 @@ package bootstrap
 
 import (
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -85,5 +86,35 @@ func TestDisturbed(t *testing.T) {
 		if c.Fired == 0 {
 			t.Errorf("never happened: %s", c.Fault)
 		}
+	}
+}
+
+// An actor that a plan restarts is restarted by the library: the same address, another
+// actor, and what waits for it is not lost.
+func TestRestarted(t *testing.T) {
+	faults := injector(t, "actor kind=listener message=note : restart nth=2")
+	system := actor.NewActorSystem()
+	defer system.Shutdown()
+	heard := make(chan any, 10)
+	var born atomic.Int64
+	pid := system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor {
+		born.Add(1)
+		return &listener{heard}
+	}, actor.WithReceiverMiddleware(disturbed(faults))))
+	for n := range 3 {
+		system.Root.Send(pid, &note{n + 1})
+	}
+	for _, want := range []any{1, 3} {
+		select {
+		case got := <-heard:
+			if got != want {
+				t.Errorf("heard %v, want %v", got, want)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("heard nothing")
+		}
+	}
+	if born.Load() != 2 {
+		t.Errorf("%d actors", born.Load())
 	}
 }

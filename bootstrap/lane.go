@@ -50,13 +50,13 @@ func (p *parts) guard() {
 }
 
 // streams are how sync sessions reach peers of ours: who they are, and a way to have
-// many sessions on one connection. Nil: nobody is known,
+// many sessions on one connection, another one in each era. Nil: nobody is known,
 // and each session has its own, made by wire if that is not nil.
-func (p *parts) streams(wire dialer, log zerolog.Logger) (ours func(address string) bool, dial dialer) {
+func (p *parts) streams(wire dialer, era func() uint64, log zerolog.Logger) (ours func(address string) bool, dial dialer) {
 	if p.lane == nil {
 		return nil, wire
 	}
-	d := mux.NewDialer(mux.DialerConfig{Ours: p.lane.OursAt, Dial: wire, Log: log})
+	d := mux.NewDialer(mux.DialerConfig{Ours: p.lane.OursAt, Dial: wire, Era: era, Log: log})
 	p.closers = append(p.closers, d.Close)
 	return p.lane.OursAt, d.DialContext
 }

@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -110,6 +111,8 @@ func (e *Engine) assemble(cfg *config.Config, before *parts) (*parts, error) {
 		Steer: func(c *messages.Course) { e.follows(c, silent) },
 	}
 	own.into(&p.deps)
+	e.sight.Store(p.view)
+	p.deps.Placement = sighted{p.deps.Placement, &e.sight}
 	e.disturb(&p.deps)
 	p.guard()
 	p.opts = e.options(cfg, p.view, ips)
@@ -224,7 +227,7 @@ func (p *parts) transport(cfg *config.Config, disks *store.Store, e *Engine) (ac
 	limits, log := e.bounds, e.log
 	if cfg.SyncMethod == "ssync" {
 		paths := hashpath.Hasher{Prefix: cfg.Swift.HashPrefix, Suffix: cfg.Swift.HashSuffix}
-		ours, dial := p.streams(e.wire(), log)
+		ours, dial := p.streams(e.wire(), e.faults().Era, log)
 		return ssync.New(ssync.Config{
 			Ours: ours, Dial: answers(e.faults(), dial), ConnTimeout: cfg.ConnTimeout, NodeTimeout: cfg.NodeTimeout, HTTPTimeout: cfg.HTTPTimeout,
 			LineLimit: cfg.NetworkChunkSize, Log: log, Wait: limits.pace.Wait,
@@ -246,7 +249,7 @@ func (p *parts) transport(cfg *config.Config, disks *store.Store, e *Engine) (ac
 		ReclaimAge: cfg.DiskFile.ReclaimAge, Timeout: cfg.Rsync.Timeout, Compress: cfg.Rsync.Compress, LogTransfers: cfg.Rsync.LogTransfers,
 		ErrorLogLineLength: cfg.Rsync.ErrorLogLineLength, NamesAreProof: cfg.HandoffProof == "names",
 		Suffixes: disks.SuffixDirs, Peers: p.peers, Log: log, Begin: limits.begin,
-		Around: around(e.faults()),
+		Around: around(cmp.Or(e.faults(), points())),
 	})
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"understudy/config"
@@ -15,12 +16,13 @@ import (
 )
 
 // A build for crash points (`-tags failpoints`) follows the fault plan in the file that
-// UNDERSTUDY_POINTS names: at the disks, and to its own end. How often each point of
+// UNDERSTUDY_POINTS names: at the disks and the starts of rsyncs, and to its own end. How often each point of
 // the plan was seen goes to the file UNDERSTUDY_SEEN, if one is named.
 
-const seenEvery = 50 * time.Millisecond
+const seenEvery = 10 * time.Millisecond // what a process does at its very end is not told
 
-func disksOf(cfg *config.Config) store.FS {
+// points are those that this process is to end at, nil: none.
+var points = sync.OnceValue(func() *fault.Injector {
 	path := os.Getenv("UNDERSTUDY_POINTS")
 	if path == "" {
 		return nil
@@ -37,7 +39,14 @@ func disksOf(cfg *config.Config) store.FS {
 	if seen := os.Getenv("UNDERSTUDY_SEEN"); seen != "" {
 		go tellSeen(faults, seen)
 	}
-	return disk.New(store.OS(), faults, disk.Config{Root: cfg.Devices})
+	return faults
+})
+
+func disksOf(cfg *config.Config) store.FS {
+	if points() == nil {
+		return nil
+	}
+	return disk.New(store.OS(), points(), disk.Config{Root: cfg.Devices})
 }
 
 func tellSeen(faults *fault.Injector, path string) {

@@ -23,7 +23,8 @@ type Parts struct {
 	Transport actors.Transport // pushes to peers; silent peers are kept from it by our breaker
 	Recon     actors.Recon
 	Cursors   actors.Cursors
-	Metrics   actors.Metrics // beside Prometheus: events as they happen
+	Metrics   actors.Metrics   // beside Prometheus: events as they happen
+	Admission actors.Admission // whom to ask before a push; nil: nobody, every push begins at once
 
 	// Middleware runs in every actor of the tree, after the guard.
 	Middleware []actor.ReceiverMiddleware
@@ -50,6 +51,7 @@ func (p Parts) into(d *actors.Deps) {
 	replace(&d.Recon, p.Recon)
 	replace(&d.Cursors, p.Cursors)
 	replace(&d.Metrics, p.Metrics)
+	replace(&d.Admission, p.Admission)
 	d.Middleware = append(d.Middleware, p.Middleware...)
 }
 

@@ -51,6 +51,10 @@ type SyncResult struct {
 	// job those of Held that may count towards giving the handoff up. Empty when
 	// nothing was proven, and for update jobs.
 	Proven Files
+	// Waiting are files of Held with metadata that the node has not taken because it has
+	// a tombstone in the place of their data, which is newer than theirs. They have to
+	// be kept, though what lies beside them need not.
+	Waiting Files
 	// Silence tells, of a sync without OK, whether the node itself is the trouble.
 	Silence Silence
 }

@@ -34,6 +34,10 @@ type Config struct {
 	Cluster  string           // name of the cluster
 	Remote   remoteapi.Config // Node is this member's name
 	Provider Provider         // nil: a Static of no other members
+
+	// Admission is that of the engine's Parts; nil: pushes begin at once, and others that
+	// ask are told so.
+	Admission *remoteapi.Admission
 }
 
 // Provider is a cluster.ClusterProvider: Static, or one of the library's.
@@ -73,7 +77,10 @@ func Join(system *actor.ActorSystem, e remoteapi.Engine, c Config) (m *Member, e
 	m = &Member{Node: node, Cluster: cluster.New(system, settings), provider: c.Provider, lookup: where}
 	m.Cluster.StartMember()
 	if e != nil {
-		if _, err := node.Serve(e, ""); err != nil {
+		if c.Admission != nil {
+			c.Admission.FindBy(where.facadeOf)
+		}
+		if _, err := node.ServeWith(e, "", c.Admission); err != nil {
 			return nil, errors.Join(err, m.Leave())
 		}
 	}

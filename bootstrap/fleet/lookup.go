@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"maps"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"github.com/asynkron/protoactor-go/eventstream"
 
 	"understudy/bootstrap/remoteapi"
+	"understudy/messages"
 )
 
 // lookup leads from the name of a node to its facade. It activates nothing. It keeps what
@@ -55,6 +57,29 @@ func (l *lookup) Shutdown() {
 	if l.heard != nil {
 		l.system.EventStream.Unsubscribe(l.heard)
 	}
+}
+
+// facadeOf is the address of the one member whose host is a node of the ring, "" when
+// there is none or more than one.
+func (l *lookup) facadeOf(n messages.Node) (address string) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	for _, ip := range []string{n.ReplicationIP, n.IP} {
+		found := 0
+		for _, at := range l.where {
+			if host, _, err := net.SplitHostPort(at); err == nil && host == ip {
+				address = at
+				found++
+			}
+		}
+		if found > 0 {
+			if found > 1 {
+				address = ""
+			}
+			return address
+		}
+	}
+	return ""
 }
 
 func (l *lookup) names() []string {

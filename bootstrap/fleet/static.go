@@ -40,7 +40,7 @@ type Static struct {
 // sight is what is known of one address.
 type sight struct {
 	member *cluster.Member // nil: nobody is there
-	who    string          // incarnation of the member
+	name   string          // of the member
 	last   time.Time       // when it has answered
 	times  int             // how often it has come: the library bans an id for ever that has left
 }
@@ -136,14 +136,17 @@ func (s *Static) note(address string, who *controlpb.Identity) bool {
 	case who == nil && (at.member == nil || now.Sub(at.last) < s.c.Lost):
 		return false
 	case who == nil:
-		at.member, at.who = nil, ""
+		at.member, at.name = nil, ""
 		return true
 	}
 	at.last = now
-	if at.member != nil && at.who == who.Incarnation {
+	if at.member != nil && at.name == who.Node {
+		// Its process may be another one, which changes nothing: it has the address and the
+		// name. To tell the library that a member has left closes the connections to the
+		// address, the new ones, too, with what is being said.
 		return false
 	}
-	at.member, at.who = s.memberAt(address, who, at), who.Incarnation
+	at.member, at.name = s.memberAt(address, who, at), who.Node
 	return true
 }
 

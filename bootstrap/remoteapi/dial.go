@@ -3,8 +3,10 @@ package remoteapi
 import (
 	"context"
 	"fmt"
+	"io"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/remote"
@@ -25,13 +27,15 @@ func (g *gate) dialled(
 ) (grpc.ClientStream, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	limit := time.AfterFunc(answerLimit, cancel)
+	stay := context.AfterFunc(g.ends, cancel)
 	s, err := open(ctx, d, conn, method, opts...)
 	if err != nil {
 		limit.Stop()
+		stay()
 		cancel()
 		return nil, err
 	}
-	return &answered{ClientStream: s, gate: g, limit: limit, cancel: cancel}, nil
+	return &answered{ClientStream: s, gate: g, limit: limit, cancel: func() { stay(); cancel() }}, nil
 }
 
 // answered is a stream of which only what a server may say is read.
@@ -41,6 +45,24 @@ type answered struct {
 	limit  *time.Timer
 	cancel context.CancelFunc
 	first  sync.Once
+	closed atomic.Bool // the library knows that the connection is over
+	broken atomic.Bool // a message could not be sent, which the library tells nobody
+}
+
+// SendMsg implements grpc.ClientStream.
+func (s *answered) SendMsg(m any) error {
+	err := s.ClientStream.SendMsg(m)
+	if err != nil {
+		s.broken.Store(true)
+	}
+	return err
+}
+
+// CloseSend implements grpc.ClientStream. The library calls it before it closes a
+// connection that is over.
+func (s *answered) CloseSend() error {
+	s.closed.Store(true)
+	return s.ClientStream.CloseSend()
 }
 
 // RecvMsg implements grpc.ClientStream.
@@ -54,6 +76,11 @@ func (s *answered) RecvMsg(m any) (err error) {
 			s.limit.Stop()
 			s.cancel()
 		}
+		// The library takes any other end for a lost connection and, by the peer's address,
+		// throws away the one that has been made since, with what waits in it.
+		if err != nil && s.closed.Load() && !s.broken.Load() {
+			err = io.EOF
+		}
 	}()
 	if err := s.ClientStream.RecvMsg(m); err != nil {
 		return err
@@ -61,7 +88,10 @@ func (s *answered) RecvMsg(m any) (err error) {
 	s.first.Do(func() { s.limit.Stop() })
 	if r, ok := m.(*remote.RemoteMessage); ok {
 		switch r.MessageType.(type) {
-		case *remote.RemoteMessage_ConnectResponse, *remote.RemoteMessage_DisconnectRequest:
+		case *remote.RemoteMessage_ConnectResponse:
+			return nil
+		case *remote.RemoteMessage_DisconnectRequest:
+			s.closed.Store(true) // the library takes this for the end
 			return nil
 		}
 	}

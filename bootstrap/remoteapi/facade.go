@@ -31,6 +31,7 @@ const (
 type facade struct {
 	node   string
 	engine Engine
+	admits *Admission // nil: no account is kept of pushes
 	log    zerolog.Logger
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -44,10 +45,10 @@ type questionOver struct{}
 
 func (*questionOver) IgnoreDeadLetterLogging() {}
 
-func facadeProps(e Engine, node string, log zerolog.Logger) *actor.Props {
+func facadeProps(e Engine, a *Admission, node string, log zerolog.Logger) *actor.Props {
 	return actor.PropsFromProducer(func() actor.Actor {
 		ctx, cancel := context.WithCancel(context.Background())
-		return &facade{node: node, engine: e, log: log, ctx: ctx, cancel: cancel, lists: newSubscriptions()}
+		return &facade{node: node, engine: e, admits: a, log: log, ctx: ctx, cancel: cancel, lists: newSubscriptions()}
 	})
 }
 
@@ -104,16 +105,20 @@ func (f *facade) asked(c actor.Context, m *controlpb.Request) {
 		c.Send(to, &controlpb.Reply{Version: controlpb.Version, Answer: &controlpb.Reply_Subscribed{Subscribed: &controlpb.Subscribed{}}})
 		return
 	}
+	if r := f.admits.reservation(to, m); r != nil {
+		c.Send(to, r)
+		return
+	}
 	switch {
 	case !speaks(m):
-		c.Send(to, failed(controlpb.Error_VERSION, fmt.Sprintf("version %d is not spoken here, only %d", m.Version, controlpb.Version)))
+		c.Send(to, otherVersion(m))
 	case f.busy >= mostAtWork:
 		c.Send(to, failed(controlpb.Error_TOO_MANY, "too many requests are at work"))
 	default:
 		f.busy++
-		root, self, engine, ctx := c.ActorSystem().Root, c.Self(), f.engine, f.ctx
+		root, self, engine, admits, ctx := c.ActorSystem().Root, c.Self(), f.engine, f.admits, f.ctx
 		go func() {
-			root.Send(to, answer(ctx, engine, m))
+			root.Send(to, admits.account(answer(ctx, engine, m)))
 			root.Send(self, &questionOver{})
 		}()
 	}

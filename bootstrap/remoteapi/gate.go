@@ -32,13 +32,17 @@ type gate struct {
 	system  *actor.ActorSystem
 	log     zerolog.Logger
 	streams atomic.Int32
+	ends    context.Context // ends when the node is stopped: no connection is waited for
+	end     context.CancelFunc
 
 	mu   sync.RWMutex
 	open map[string]map[string]bool // types by the id of the actor that may get them
 }
 
 func newGate(system *actor.ActorSystem, log zerolog.Logger) *gate {
-	return &gate{system: system, log: log, open: map[string]map[string]bool{}}
+	g := &gate{system: system, log: log, open: map[string]map[string]bool{}}
+	g.ends, g.end = context.WithCancel(context.Background())
+	return g
 }
 
 // futures stands for the actors of the library that wait for one answer.

@@ -3,8 +3,10 @@ package remoteapi
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,7 +18,10 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
 
+	"understudy/internal/admission"
+	nodes "understudy/internal/observe/status"
 	"understudy/messages/controlpb"
 )
 
@@ -146,6 +151,52 @@ func TestHostileMessages(t *testing.T) {
 		if _, lives := s.system.ProcessRegistry.GetLocal(pid.Id); !lives {
 			t.Errorf("%s is gone", pid.Id)
 		}
+	}
+}
+
+// Mallory asks for leases without end, each for another job of another process, and in the
+// name of nobody else. What is kept of it is bounded, and others are answered.
+func TestFloodOfReservations(t *testing.T) {
+	starts(t)
+	ca := newAuthority(t)
+	s, a := owner(t, ca, AdmissionConfig{}, 0)
+	a.leases.born = a.leases.born.Add(-time.Hour)
+	_, stream, err := raw(t, s.Address(), credentials.NewTLS(ca.Config("mallory", "127.0.0.1")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	facade := actor.NewPID(s.Address(), FacadeName)
+	flood := letter(facade, &controlpb.Request{})
+	b := flood.GetMessageBatch()
+	b.Envelopes = nil
+	for i := range uint64(900) {
+		m := reserve([]string{"sda", "sdb", fmt.Sprint("sd", i)}[i%3], strings.Repeat("x", 500)+fmt.Sprint(i), i+1, true)
+		m.Version = controlpb.Version
+		m.GetReserve().Lease.Epoch = i/450 + 1
+		m.GetReserve().Waited = durationpb.New(time.Duration(i) * time.Hour)
+		data, _ := proto.Marshal(m)
+		b.Envelopes = append(b.Envelopes, &remote.MessageEnvelope{MessageData: data, Sender: 1})
+	}
+	for _, m := range []*remote.RemoteMessage{connect(hers), flood} {
+		if err := stream.Send(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	slot := admission.Slot{Device: "sda"}
+	until(t, "all of it is read", func() bool { l := a.leases.look(slot); return l.Held == 1 && l.Waiting >= 64 })
+	c := client(t, Config{Address: "127.0.0.1", TLS: ca.Config("one", "127.0.0.1")})
+	if got := verdictOn(c.mustAsk(t, s, reserve("sdb", "honest", 1, true))); got != "busy" {
+		t.Errorf("an honest question: %s", got)
+	}
+	s.fake.mu.Lock()
+	s.report.Devices = append(s.report.Devices, nodes.Device{Name: "sda"})
+	s.fake.mu.Unlock()
+	r := c.mustAsk(t, s, &controlpb.Request{Command: &controlpb.Request_GetStatus{}})
+	if in := r.GetStatus().GetDevices()[0].GetIncoming(); in.GetHeld() != 1 || in.GetWaiting() != 64 {
+		t.Errorf("%v", r)
+	}
+	if got := a.leases.look(admission.Slot{Device: "sd2"}); got != (admission.Load{}) {
+		t.Errorf("a disk that is not here has %+v", got)
 	}
 }
 

@@ -16,9 +16,9 @@ import (
 // FacadeName is the name of a node's facade, unless Serve is told another one.
 const FacadeName = "understudy"
 
-// stopLimit is how long the library's actors may take to end. One that connects to a peer
-// that is gone tries for ten seconds, and hears nothing meanwhile.
-const stopLimit = 15 * time.Second
+// stopLimit is how long the library's actors may take to end. One that could not connect
+// sleeps for two seconds, and hears nothing meanwhile.
+const stopLimit = 5 * time.Second
 
 // The types that the gate knows.
 var (
@@ -36,6 +36,7 @@ type Node struct {
 
 	mu      sync.Mutex
 	facades []*actor.PID
+	admits  []*Admission
 	stopped bool
 }
 
@@ -74,7 +75,11 @@ func (n *Node) Address() string { return n.system.Address() }
 
 // Serve spawns a facade of an engine; an empty name is FacadeName. Each engine of a system
 // has a facade of its own.
-func (n *Node) Serve(e Engine, name string) (*actor.PID, error) {
+func (n *Node) Serve(e Engine, name string) (*actor.PID, error) { return n.ServeWith(e, name, nil) }
+
+// ServeWith is Serve for an engine with an Admission, which must be an Owner. The facade's
+// name is FacadeName then: that is where owners are asked.
+func (n *Node) ServeWith(e Engine, name string, a *Admission) (*actor.PID, error) {
 	if name == "" {
 		name = FacadeName
 	}
@@ -83,7 +88,16 @@ func (n *Node) Serve(e Engine, name string) (*actor.PID, error) {
 	if n.stopped {
 		return nil, errors.New("serve peers: the node has been stopped")
 	}
-	pid, err := n.system.Root.SpawnNamed(facadeProps(e, n.name, n.gate.log), name)
+	if a != nil {
+		if name != FacadeName {
+			return nil, fmt.Errorf("serve peers as %q: pushes are admitted at %q only", name, FacadeName)
+		}
+		if err := a.open(n.system, e); err != nil {
+			return nil, err
+		}
+		n.admits = append(n.admits, a)
+	}
+	pid, err := n.system.Root.SpawnNamed(facadeProps(e, a, n.name, n.gate.log), name)
 	if err != nil {
 		return nil, fmt.Errorf("serve peers as %q: %w", name, err)
 	}
@@ -104,17 +118,21 @@ func (n *Node) Dismiss(pid *actor.PID) { n.gate.shut(pid.Id) }
 // it go on, unreachable. A second call does nothing.
 func (n *Node) Stop() error {
 	n.mu.Lock()
-	facades, was := n.facades, n.stopped
-	n.facades, n.stopped = nil, true
+	facades, admits, was := n.facades, n.admits, n.stopped
+	n.facades, n.admits, n.stopped = nil, nil, true
 	n.mu.Unlock()
 	if was {
 		return nil
+	}
+	for _, a := range admits {
+		a.close()
 	}
 	var errs []error
 	for _, pid := range facades {
 		n.gate.shut(pid.Id)
 		errs = append(errs, actors.StopWithin(n.system, pid, stopLimit))
 	}
+	n.gate.end() // whoever connects to a peer that is gone stops trying
 	// Not gracefully: the library's own way races with its connections and may take ten seconds.
 	if n.remote == nil {
 		n.remote = remote.GetRemote(n.system)

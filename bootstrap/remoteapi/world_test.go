@@ -114,7 +114,12 @@ func quietSystem() *actor.ActorSystem {
 	return actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }))
 }
 
-func serve(t *testing.T, c Config) *served {
+// Owns implements Owner.
+func (f *fake) Owns(device string) bool { return device == "sda" || device == "sdb" }
+
+func serve(t *testing.T, c Config) *served { return serveWith(t, c, nil) }
+
+func serveWith(t *testing.T, c Config, a *Admission) *served {
 	t.Helper()
 	s := &served{log: &lines{}}
 	c.Log = zerolog.New(s.log)
@@ -133,7 +138,7 @@ func serve(t *testing.T, c Config) *served {
 		}
 		system.Root.Stop(supervisor)
 	})
-	if _, err := s.Serve(s.fake, ""); err != nil {
+	if _, err := s.ServeWith(s.fake, "", a); err != nil {
 		t.Fatal(err)
 	}
 	return s

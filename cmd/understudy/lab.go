@@ -99,8 +99,10 @@ type labRun struct {
 	json    bool
 	keep    bool
 	verbose bool
-	apart   bool // each node is a process of its own
-	dir     string
+	apart   bool // each node is a process of its own, in a network of its own
+	// loopback leaves the nodes' processes in the network of the host.
+	loopback bool
+	dir      string
 }
 
 func newLabRun() *cobra.Command {
@@ -111,9 +113,13 @@ func newLabRun() *cobra.Command {
 		Long: `Run a scenario: build the cluster that it tells of in a temporary folder, inject its
 faults, take its steps, and judge every disk by what was written.
 
-All nodes run in this process, or each in one of its own, with real files, sockets
-and, for rsync, processes. The time line and the verdict are printed. It needs no root, and no Swift.
-Exit codes: 0 all that is expected holds, 1 it does not, 2 the scenario is bad.`,
+All nodes run in this process, or, with --processes, each in one of its own, with real
+files, sockets and, for rsync, processes. The time line and the verdict are printed. It
+needs no root, and no Swift; only --processes puts each node into a network namespace,
+which needs root (or "unshare --user --map-root-user") and the program ip, unless
+--loopback is given.
+Exit codes: 0 all that is expected holds, 1 it does not, 2 the scenario is bad, or there
+can be no network namespaces here.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if l.repeat < 1 || l.shrink && l.json {
@@ -122,6 +128,9 @@ Exit codes: 0 all that is expected holds, 1 it does not, 2 the scenario is bad.`
 			s, err := scenarioOf(args[0])
 			if err != nil {
 				return usageError{err}
+			}
+			if l.loopback && !l.apart {
+				return usageError{errors.New("--loopback goes with --processes")}
 			}
 			if stage.NeedsProcesses(s) && !l.apart {
 				return usageError{fmt.Errorf("%s: its faults end processes: use --processes", s.Name)}
@@ -141,7 +150,8 @@ Exit codes: 0 all that is expected holds, 1 it does not, 2 the scenario is bad.`
 	cmd.Flags().BoolVar(&l.json, "json", false, "print the results as JSON, one line a run")
 	cmd.Flags().BoolVar(&l.keep, "keep", false, "keep the folders of runs that did not hold")
 	cmd.Flags().BoolVarP(&l.verbose, "verbose", "v", false, "print the time line of each of several runs")
-	cmd.Flags().BoolVar(&l.apart, "processes", false, "make each node a process of its own, that can be killed and stopped")
+	cmd.Flags().BoolVar(&l.apart, "processes", false, "make each node a process in a network of its own, that can be killed, stopped and cut off")
+	cmd.Flags().BoolVar(&l.loopback, "loopback", false, "with --processes: leave the nodes in the network of this machine, which needs no root")
 	cmd.Flags().StringVar(&l.dir, "dir", "", "make the folders in `DIR` (default $TMPDIR or /tmp)")
 	return cmd
 }

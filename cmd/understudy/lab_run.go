@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 
+	"understudy/internal/lab/links"
 	"understudy/internal/lab/stage"
 	"understudy/internal/scenario"
 )
@@ -32,11 +34,14 @@ func (l *labRun) once(ctx context.Context, s *scenario.Scenario, seed uint64, p 
 		if err != nil {
 			return nil, err
 		}
-		o.Process = []string{program, "lab", "node"}
+		o.Process, o.Networks = []string{program, "lab", "node"}, !l.loopback
 	}
 	r, err = stage.Run(ctx, s, o)
 	if ctx.Err() != nil {
 		return nil, errors.New("interrupted")
+	}
+	if errors.Is(err, links.ErrNone) {
+		return nil, usageError{fmt.Errorf("%w; or use --loopback", err)}
 	}
 	if errors.Is(err, stage.ErrScenario) {
 		return nil, usageError{err}

@@ -1,6 +1,9 @@
 package admission
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Ledger is the leases of one node's disks. It is not safe for concurrent use. A node
 // that restarts begins with an empty one: those who hold leases of the old one are
@@ -39,6 +42,26 @@ func (l *Ledger) Release(now time.Time, s Slot, lease Lease) {
 	if l.keeps(s) {
 		l.desk(s).release(now, lease)
 	}
+}
+
+// Holds tells whether a lease is held.
+func (l *Ledger) Holds(now time.Time, s Slot, lease Lease) bool {
+	d := l.desks[s]
+	if d == nil {
+		return false
+	}
+	d.sweep(now)
+	return slices.ContainsFunc(d.held, func(t tenure) bool { return t.lease == lease })
+}
+
+// Expects tells whether a lease has a place among those that wait.
+func (l *Ledger) Expects(now time.Time, s Slot, lease Lease) bool {
+	d := l.desks[s]
+	if d == nil {
+		return false
+	}
+	d.sweep(now)
+	return slices.ContainsFunc(d.waiting, func(w waiter) bool { return w.lease == lease })
 }
 
 // Load is what there is at a slot.

@@ -63,6 +63,19 @@ func (n *Node) SignalServer(s syscall.Signal) error { return n.server.signal(s) 
 // SignalRsyncd sends a signal to the node's rsync daemon and its children.
 func (n *Node) SignalRsyncd(s syscall.Signal) error { return n.rsyncd.signal(s) }
 
+// RsyncdPID is the process of the node's rsync daemon.
+func (n *Node) RsyncdPID() int { return n.rsyncd.pid }
+
+// RestartRsyncd ends the node's rsync daemon and starts it again.
+func (n *Node) RestartRsyncd(ctx context.Context) error {
+	n.rsyncd.stop()
+	n.cluster.forget(n.rsyncd)
+	if err := n.startRsyncd(); err != nil {
+		return err
+	}
+	return n.rsyncd.await(ctx, n.RsyncAddr())
+}
+
 func (p *process) signal(s syscall.Signal) error {
 	if err := syscall.Kill(-p.pid, s); err != nil {
 		return fmt.Errorf("signal %s: %w", p.name, err)

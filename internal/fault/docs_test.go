@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -60,7 +61,7 @@ func TestDocs(t *testing.T) {
 			t.Errorf("%s has no line\n%s", docs, row)
 		}
 	}
-	for _, op := range append(append([]string{}, DiskOps...), inbound...) {
+	for _, op := range slices.Concat(DiskOps, inbound, []string{RsyncOp}, RsyncPaths) {
 		if !strings.Contains(text, "`"+op+"`") {
 			t.Errorf("the operation %s is not in %s", op, docs)
 		}

@@ -66,6 +66,17 @@ func (e *Event) stream(h hash) hash {
 	return h
 }
 
+// For tells whether a fault is for events one of whose keys has this value, as far as that
+// key goes.
+func (f Fault) For(key, value string) bool {
+	for _, m := range f.Where {
+		if m.Key == key && !m.fits(value) {
+			return false
+		}
+	}
+	return true
+}
+
 // fits tells whether a value is meant.
 func (m Match) fits(value string) bool {
 	for rest, more := m.Pattern, true; more; {

@@ -25,6 +25,7 @@ type Injector struct {
 type shared struct {
 	now func() time.Duration
 	cur atomic.Pointer[loaded]
+	era atomic.Uint64
 	mu  sync.Mutex // one Load or Clear at a time
 }
 
@@ -68,7 +69,18 @@ func (i *Injector) NameOf(host, port string) string {
 func (i *Injector) Load(p Plan) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.cur.Swap(load(p, i.now())).end()
+	before := i.cur.Swap(load(p, i.now()))
+	i.era.Add(1)
+	before.end()
+}
+
+// Era is how many plans have been loaded after the first. What was made in another era
+// has not met the plan in force.
+func (i *Injector) Era() uint64 {
+	if i == nil {
+		return 0
+	}
+	return i.era.Load()
 }
 
 // Clear ends all faults for good, until the next Load: hangs are let go. Counts stay.

@@ -56,12 +56,20 @@ const (
 	KindExit                 // an exit code, 0-255
 )
 
-// DiskOps are the operations of a disk, which are the points of Process, too.
+// DiskOps are the operations of a disk, which are points of Process, too.
 var DiskOps = []string{
 	"opendir", "readdir", "syncdir", "closedir", "stat", "mkdir", "rmdir", "remove", "rename", "move",
 	"open", "create", "tmpfile", "read", "write", "fstat", "truncate", "sync", "syncdata", "lock", "unlock", "close",
 	"getxattr", "setxattr", "allocate", "link", "space",
 }
+
+// RsyncOp is the point of Process at which an rsync is started, and, with done, has ended.
+// Its path is one of RsyncPaths.
+const RsyncOp = "rsync"
+
+// RsyncPaths tell what an rsync is for: it pushes, proves what has been pushed, or lists
+// what the peer has.
+var RsyncPaths = []string{"push", "proof", "list"}
 
 // inbound are the operations of the side that is connected to. Only faults that name one
 // meet them: else a plan that both sides follow would do everything twice.
@@ -113,6 +121,7 @@ var Places = []PlaceWords{
 	}},
 	{Place: Actor, Keys: []string{"node", "kind", "actor", "message"}, Verbs: []Verb{
 		{Name: "panic", Tells: "the actor panics on the message"},
+		{Name: "restart", Tells: "the actor panics on the message, and its supervisor restarts it in place"},
 		delayVerb,
 		{Name: "drop", Tells: "the message is lost"},
 		{Name: "duplicate", Tells: "the message is handled twice"},
@@ -121,7 +130,7 @@ var Places = []PlaceWords{
 	{Place: Clock, Keys: []string{"node"}, Verbs: []Verb{
 		{Name: "jump", Args: []Arg{{Name: "by", Kind: KindShift}}, Tells: "the clock shows so much more, as long as the fault lasts"},
 	}},
-	{Place: Process, Keys: []string{"node", "device", "op", "path"}, Ops: DiskOps, Verbs: []Verb{
+	{Place: Process, Keys: []string{"node", "device", "op", "path"}, Ops: append(slices.Clone(DiskOps), RsyncOp), Verbs: []Verb{
 		{Name: "kill", Args: late, Tells: "the process kills itself (SIGKILL) instead of the call, or when it is done"},
 		{Name: "exit", Args: append([]Arg{{Name: "code", Kind: KindExit}}, late...), Tells: "the process exits with this code"},
 		{Name: "panic", Args: late, Tells: "the call panics"},

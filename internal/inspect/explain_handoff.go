@@ -40,7 +40,7 @@ func (e *Explainer) handoff(ctx context.Context, h *Holding, ring messages.Ring,
 			h.say("would push %d objects to %s, as far as it lacks them", h.Objects, step.Node)
 		}
 		h.Peers = append(h.Peers, peer)
-		revert.Pushed(step.Node, true, manifest.Files)
+		revert.Pushed(step.Node, messages.SyncResult{OK: true, Proven: manifest.Files})
 	}
 	switch n := pushes + checks; {
 	case len(role.Peers) == 0:

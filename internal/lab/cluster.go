@@ -14,10 +14,12 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rs/zerolog"
 
 	"understudy/internal/fault"
+	"understudy/internal/lab/links"
 	"understudy/internal/swift/hashpath"
 	"understudy/internal/swift/ring"
 )
@@ -44,6 +46,13 @@ type Spec struct {
 	Process []string
 	Heard   func(node int, line []byte) // a line of such a node's log, in JSON
 	Died    func(node int)              // such a node has ended by itself
+
+	// Links are networks of the nodes, which are processes then. Nil: all are on the loopback.
+	Links *links.Net
+	// Leaked hears what the process of a node still had when it was told to end, and had
+	// not when it began; each is given so long to be rid of it.
+	Leaked func(node int, found []string)
+	Linger time.Duration
 }
 
 // Bounds of a Spec. Node n listens on 127.0.1.n.
@@ -62,7 +71,7 @@ type Cluster struct {
 	spec   Spec
 	hasher hashpath.Hasher
 	log    *os.File
-	rsyncd *rsyncd // nil with ssync
+	rsyncd []*rsyncd // none with ssync; one for all nodes, or one each
 }
 
 // New makes a cluster in a folder and starts its servers. Close ends them; the
@@ -123,7 +132,7 @@ func (c *Cluster) serve(ctx context.Context, disks [][]string, writeRings func()
 		c.Nodes = append(c.Nodes, n)
 	}
 	if c.usesRsync() {
-		if c.rsyncd, err = startRsyncd(ctx, c); err != nil {
+		if err := c.startRsyncds(ctx); err != nil {
 			return err
 		}
 	}
@@ -223,7 +232,10 @@ func (c *Cluster) Close() error {
 	for _, n := range c.Nodes {
 		errs = append(errs, n.stop())
 	}
-	c.rsyncd.stop()
+	for _, d := range c.rsyncd {
+		d.stop()
+	}
+	c.rsyncd = nil
 	if c.log != nil {
 		errs = append(errs, c.log.Close())
 		c.log = nil

@@ -76,8 +76,12 @@ func (n *Node) writeConf() error {
 	if _, ok := c.spec.Options["conn_timeout"]; !ok {
 		text += patientConf
 	}
-	if c.rsyncd != nil {
-		text += fmt.Sprintf("rsync_module = rsync://%s:%d/{replication_ip}\n", rsyncdAddress, c.rsyncd.port)
+	switch {
+	case len(c.rsyncd) == 0:
+	case c.spec.Links != nil: // one each, all with the same port
+		text += fmt.Sprintf("rsync_module = rsync://{replication_ip}:%d/{replication_ip}\n", c.rsyncd[0].port)
+	default:
+		text += fmt.Sprintf("rsync_module = rsync://%s:%d/{replication_ip}\n", rsyncdAddress, c.rsyncd[0].port)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.spec.Options)) {
 		text += name + " = " + c.spec.Options[name] + "\n"

@@ -28,7 +28,7 @@ func (n *Node) Impose(role string) error {
 	var l net.Listener
 	var err error
 	for range 100 { // the port of a process that was killed may need a moment
-		if l, _, err = listen(n.IP, n.Port); err == nil {
+		if l, err = n.listenInstead(); err == nil {
 			break
 		}
 		time.Sleep(10 * time.Millisecond)
@@ -39,6 +39,18 @@ func (n *Node) Impose(role string) error {
 	n.impostor = &impostor{role: role, listener: l, conns: map[net.Conn]bool{}}
 	n.impostor.work.Go(n.impostor.serve)
 	return nil
+}
+
+// listenInstead listens where the node's server did, in the node's own network.
+func (n *Node) listenInstead() (l net.Listener, err error) {
+	listen := func() (err error) {
+		l, _, err = listen(n.IP, n.Port)
+		return err
+	}
+	if n.cluster.spec.Links != nil {
+		return l, n.cluster.spec.Links.At(n.Number, listen)
+	}
+	return l, listen()
 }
 
 func (i *impostor) serve() {

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"time"
 
@@ -40,7 +39,7 @@ func NewInside(dir, name string, out io.Writer) (*Inside, error) {
 	i := &Inside{out: json.NewEncoder(out), runs: map[int]context.CancelFunc{}}
 	faults := fault.NewInjector(fault.Plan{}, nil).Seat(name, NameAt)
 	c := &Cluster{Dir: dir, spec: Spec{OwnRings: true, Faults: func(int) *fault.Injector { return faults }}}
-	i.node = &Node{Number: number, IP: "127.0.1." + strconv.Itoa(number), cluster: c, log: zerolog.New(logged{i}).Level(zerolog.InfoLevel)}
+	i.node = &Node{Number: number, cluster: c, log: zerolog.New(logged{i}).Level(zerolog.InfoLevel)}
 	return i, i.node.read()
 }
 
@@ -50,7 +49,7 @@ func (n *Node) read() (err error) {
 	if err != nil {
 		return fmt.Errorf("read configuration of node %d: %w", n.Number, err)
 	}
-	n.Port = n.Config.BindPort
+	n.IP, n.Port = n.Config.BindIP, n.Config.BindPort
 	devices, err := filepath.Glob(filepath.Join(n.DevicesRoot(), "d*"))
 	for _, d := range devices {
 		n.Disks = append(n.Disks, filepath.Base(d))
@@ -74,6 +73,7 @@ func (i *Inside) tell(t told) {
 
 // Serve opens the node's port and follows orders until they end.
 func (i *Inside) Serve(ctx context.Context, orders io.Reader) (err error) {
+	before := Look()
 	deadline := time.Now().Add(10 * time.Second)
 	for { // who had the port before may need a moment to be gone
 		if i.node.listener, err = net.Listen("tcp4", i.node.addr()); err == nil || time.Now().After(deadline) {
@@ -88,17 +88,23 @@ func (i *Inside) Serve(ctx context.Context, orders io.Reader) (err error) {
 		return err
 	}
 	i.tell(told{Ready: true})
+	linger := time.Duration(0)
 	ctx, cancel := context.WithCancel(ctx)
 	for lines := bufio.NewScanner(orders); lines.Scan(); {
 		var o order
 		if err = json.Unmarshal(lines.Bytes(), &o); err != nil {
 			break
 		}
+		if o.Do == doLinger {
+			linger = o.Linger
+		}
 		i.follow(ctx, o)
 	}
 	cancel()
 	i.work.Wait()
-	return errors.Join(err, i.node.stop())
+	err = errors.Join(err, i.node.stop())
+	i.tell(told{Leaks: before.Leaks(linger)})
+	return err
 }
 
 func (i *Inside) follow(ctx context.Context, o order) {

@@ -20,7 +20,7 @@ import (
 // their disks and with each other. Asked servers tidy up: judge the files before.
 func (w *World) JudgeHashes(ctx context.Context, root string, at Addresses) ([]Finding, error) {
 	questions := w.questions()
-	if err := askAll(ctx, questions, at); err != nil {
+	if err := w.askAll(ctx, questions, at); err != nil {
 		return nil, fmt.Errorf("judge hashes of seed %d: %w", w.Seed, err)
 	}
 	j, err := w.look(root)
@@ -95,8 +95,8 @@ func (w *World) questions() (all []*question) {
 	return all
 }
 
-func askAll(ctx context.Context, questions []*question, at Addresses) error {
-	client := &http.Client{Transport: &http.Transport{DisableCompression: true, Proxy: nil}, Timeout: time.Minute}
+func (w *World) askAll(ctx context.Context, questions []*question, at Addresses) error {
+	client := &http.Client{Transport: &http.Transport{DisableCompression: true, Proxy: nil, DialContext: w.Dial}, Timeout: time.Minute}
 	defer client.CloseIdleConnections()
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(2 * runtime.NumCPU())

@@ -142,7 +142,7 @@ func TestConfiguration(t *testing.T) {
 // Close ends everything that listens, and may be called twice.
 func TestCloseEndsEverything(t *testing.T) {
 	c := newCluster(t, Spec{Nodes: 2, Disks: 1, Replicas: 2, PartPower: 1})
-	addresses := []string{net.JoinHostPort(rsyncdAddress, strconv.Itoa(c.rsyncd.port))}
+	addresses := []string{net.JoinHostPort(rsyncdAddress, strconv.Itoa(c.rsyncd[0].port))}
 	for _, n := range c.Nodes {
 		addresses = append(addresses, net.JoinHostPort(n.IP, strconv.Itoa(n.Port)))
 	}

@@ -19,6 +19,7 @@ import (
 	"understudy/config"
 	"understudy/internal/fault"
 	"understudy/internal/fault/disk"
+	"understudy/internal/lab/links"
 	"understudy/internal/observe/logs"
 	"understudy/internal/store"
 	"understudy/messages"
@@ -60,6 +61,10 @@ func newNode(c *Cluster, number int, disks []string) (*Node, error) {
 	}
 	if err := os.MkdirAll(n.cachePath(), 0o755); err != nil {
 		return nil, fmt.Errorf("make node %d: %w", number, err)
+	}
+	if c.spec.Links != nil {
+		n.IP, n.Port = links.IP(number), links.Port
+		return n, nil
 	}
 	var err error
 	n.listener, n.Port, err = listen(n.IP, 0)

@@ -28,6 +28,7 @@ type outside struct {
 	cmd    *exec.Cmd
 	orders io.WriteCloser
 	dead   chan struct{}
+	linger time.Duration // that it takes to end at most
 
 	mu      sync.Mutex
 	last    int
@@ -51,12 +52,20 @@ func startOutside(n *Node, program []string) (*outside, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.cmd.Start(); err != nil {
+	start := p.cmd.Start
+	if n.cluster.spec.Links != nil {
+		start = func() error { return n.cluster.spec.Links.At(n.Number, p.cmd.Start) }
+	}
+	if err := start(); err != nil {
 		return nil, fmt.Errorf("start node %d: %w", n.Number, err)
 	}
 	ready := p.expect(0)
 	go p.listen(out, n)
 	if _, err := p.await(context.Background(), ready, orderPatience); err != nil {
+		return nil, errors.Join(fmt.Errorf("start node %d: %w", n.Number, err), p.kill())
+	}
+	p.linger = n.cluster.spec.Linger
+	if _, err := p.do(order{Do: doLinger, Linger: p.linger}); err != nil && !errors.Is(err, errDead) {
 		return nil, errors.Join(fmt.Errorf("start node %d: %w", n.Number, err), p.kill())
 	}
 	return p, nil
@@ -76,6 +85,9 @@ func (p *outside) listen(out io.Reader, n *Node) {
 		if t.Log != nil {
 			n.hear(t.Log)
 			continue
+		}
+		if len(t.Leaks) > 0 && n.cluster.spec.Leaked != nil {
+			n.cluster.spec.Leaked(n.Number, t.Leaks)
 		}
 		p.mu.Lock()
 		if c := p.waiting[t.ID]; c != nil {
@@ -162,7 +174,7 @@ func (p *outside) end() error {
 	select {
 	case <-p.dead:
 		return nil
-	case <-time.After(orderPatience):
+	case <-time.After(orderPatience + p.linger):
 		return errors.Join(errors.New("end a node's process: it does not end by itself"), p.kill())
 	}
 }

@@ -1,10 +1,12 @@
 package lab
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -25,6 +27,8 @@ type World struct {
 	Debris   []Debris
 	Caches   []Cache
 	Harms    []Harm // to copies, when it is planted
+	// Dial connects to servers that are to be asked; nil: as everybody does.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	serial int // of the next object, in a world that is told
 }

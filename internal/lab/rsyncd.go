@@ -10,11 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"understudy/internal/lab/links"
 	"understudy/internal/transport/rsync"
 )
 
@@ -24,30 +26,53 @@ var ErrNoRsync = errors.New("rsync is not installed")
 const (
 	rsyncdAddress  = "127.0.0.1"
 	rsyncdAttempts = 10
-	rsyncdPatience = 20 * time.Second
-	maxRsyncdWords = 16 << 10 // bytes kept of what it prints
+	// linkedRsyncPort is that of a daemon in a network of its own.
+	linkedRsyncPort = 8730
+	rsyncdPatience  = 20 * time.Second
+	maxRsyncdWords  = 16 << 10 // bytes kept of what it prints
 )
 
 // rsyncd is a real rsync daemon with one module for each node, named after the
-// node's address. It leads a process group of its own, which the kernel kills
+// node's address, and serves all nodes, or one in the network of that. It leads a process group of its own, which the kernel kills
 // when this process ends in whatever way.
 type rsyncd struct {
-	thread *rsync.Thread
-	port   int
-	child  rsync.Child
-	words  words
+	thread  *rsync.Thread
+	address string
+	port    int
+	child   rsync.Child // nil: it was not started
+	words   words
+	dial    func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// startRsyncd starts the daemon and waits until it answers. rsync cannot be
-// handed an open port, so it is tried with others if it loses its own.
-func startRsyncd(ctx context.Context, c *Cluster) (*rsyncd, error) {
+// startRsyncds starts the daemon, one for all nodes, or one in the network of each.
+func (c *Cluster) startRsyncds(ctx context.Context) error {
 	if _, err := exec.LookPath("rsync"); err != nil {
-		return nil, ErrNoRsync
+		return ErrNoRsync
 	}
 	conf := filepath.Join(c.etc(), "rsyncd.conf")
 	if err := os.WriteFile(conf, c.rsyncdConf(), 0o644); err != nil {
-		return nil, fmt.Errorf("write rsyncd.conf: %w", err)
+		return fmt.Errorf("write rsyncd.conf: %w", err)
 	}
+	if c.spec.Links == nil {
+		d, err := startRsyncd(ctx, c, conf)
+		if err == nil {
+			c.rsyncd = append(c.rsyncd, d)
+		}
+		return err
+	}
+	for _, n := range c.Nodes {
+		d := &rsyncd{address: n.IP, port: linkedRsyncPort, thread: rsync.NewThread(), dial: c.spec.Links.Dial}
+		c.rsyncd = append(c.rsyncd, d)
+		if err := d.start(ctx, conf, c.Dir, c.spec.Links.Within(n.Number)); err != nil {
+			return fmt.Errorf("start rsync daemon of node %d: %w", n.Number, err)
+		}
+	}
+	return nil
+}
+
+// startRsyncd starts the daemon of all and waits until it answers. rsync cannot be
+// handed an open port, so it is tried with others if it loses its own.
+func startRsyncd(ctx context.Context, c *Cluster, conf string) (*rsyncd, error) {
 	var err error
 	for range rsyncdAttempts {
 		var d *rsyncd
@@ -69,16 +94,19 @@ func tryRsyncd(ctx context.Context, conf, token string) (*rsyncd, error) {
 	if err := l.Close(); err != nil {
 		return nil, err
 	}
-	d := &rsyncd{port: port, thread: rsync.NewThread()}
-	d.child = rsync.Processes{Thread: d.thread}.Start([]string{
-		"rsync", "--daemon", "--no-detach", "--address=" + rsyncdAddress,
-		"--port=" + strconv.Itoa(port), "--config=" + conf,
-	}, &d.words)
-	if err := d.await(ctx, token); err != nil {
+	d := &rsyncd{address: rsyncdAddress, port: port, thread: rsync.NewThread(), dial: (&net.Dialer{}).DialContext}
+	if err := d.start(ctx, conf, token, nil); err != nil {
 		d.stop()
 		return nil, err
 	}
 	return d, nil
+}
+
+// start starts the daemon by way of another command and waits until it answers.
+func (d *rsyncd) start(ctx context.Context, conf, token string, within []string) error {
+	d.child = rsync.Processes{Thread: d.thread}.Start(append(slices.Clone(within),
+		"rsync", "--daemon", "--no-detach", "--address="+d.address, "--port="+strconv.Itoa(d.port), "--config="+conf), &d.words)
+	return d.await(ctx, token)
 }
 
 // await waits until the daemon on the port is this one: it alone knows the token.
@@ -86,7 +114,7 @@ func (d *rsyncd) await(ctx context.Context, token string) error {
 	ctx, cancel := context.WithTimeout(ctx, rsyncdPatience)
 	defer cancel()
 	for {
-		if list, err := listModules(ctx, d.port); err == nil && strings.Contains(list, token) {
+		if list, err := d.listModules(ctx); err == nil && strings.Contains(list, token) {
 			return nil
 		}
 		select {
@@ -102,8 +130,8 @@ func (d *rsyncd) await(ctx context.Context, token string) error {
 
 // listModules asks a daemon for its modules, in the oldest form of its protocol
 // that has greetings.
-func listModules(ctx context.Context, port int) (string, error) {
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp4", net.JoinHostPort(rsyncdAddress, strconv.Itoa(port)))
+func (d *rsyncd) listModules(ctx context.Context) (string, error) {
+	conn, err := d.dial(ctx, "tcp4", net.JoinHostPort(d.address, strconv.Itoa(d.port)))
 	if err != nil {
 		return "", err
 	}
@@ -126,18 +154,18 @@ func listModules(ctx context.Context, port int) (string, error) {
 }
 
 func (d *rsyncd) stop() {
-	if d != nil {
+	if d.child != nil {
 		d.child.Kill()
 		<-d.child.Done()
-		d.thread.End()
 	}
+	d.thread.End()
 }
 
 // rsyncdConf allows what Swift's replicators do and nothing else. Started by
 // root, rsync would become nobody, who may not write here.
 func (c *Cluster) rsyncdConf() []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "use chroot = no\nmunge symlinks = yes\nreverse lookup = no\nhosts allow = 127.0.0.0/8\nrefuse options = delete\n")
+	fmt.Fprintf(&b, "use chroot = no\nmunge symlinks = yes\nreverse lookup = no\nhosts allow = 127.0.0.0/8 %s\nrefuse options = delete\n", links.All)
 	fmt.Fprintf(&b, "log file = %s\n", filepath.Join(c.Dir, "rsyncd.log"))
 	if os.Getuid() == 0 {
 		fmt.Fprintf(&b, "uid = 0\ngid = 0\n")

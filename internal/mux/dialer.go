@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,6 +25,10 @@ type DialerConfig struct {
 	Idle  time.Duration // how long a connection without streams is kept; one minute when 0
 	Retry time.Duration // how long a peer that refused is not asked again; ten minutes when 0
 	Log   zerolog.Logger
+
+	// Era is what connections that are kept belong to: one of another era gets no more
+	// streams, and ends with those that it has. Nil: all are of one.
+	Era func() uint64
 }
 
 // Dialer gives out streams: to each peer over one connection, which is made when the
@@ -40,6 +45,8 @@ type Dialer struct {
 type peer struct {
 	turn    chan struct{} // who connects has it
 	session *session      // nil: there is none
+	era     uint64        // of session
+	retired []*session    // of other eras, perhaps with streams
 	refused time.Time
 }
 
@@ -59,6 +66,9 @@ func NewDialer(cfg DialerConfig) *Dialer {
 	}
 	if cfg.Retry <= 0 {
 		cfg.Retry = 10 * time.Minute
+	}
+	if cfg.Era == nil {
+		cfg.Era = func() uint64 { return 0 }
 	}
 	return &Dialer{cfg: cfg, peers: map[string]*peer{}}
 }
@@ -106,8 +116,12 @@ func (d *Dialer) session(ctx context.Context, network, address string) (*session
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	era := d.cfg.Era()
 	if p.session != nil && p.session.alive() {
-		return p.session, nil
+		if p.era == era {
+			return p.session, nil
+		}
+		d.retire(p)
 	}
 	if time.Since(p.refused) < d.cfg.Retry {
 		return nil, errRefused
@@ -120,7 +134,17 @@ func (d *Dialer) session(ctx context.Context, network, address string) (*session
 	if err != nil {
 		return nil, err
 	}
-	return s, d.keep(p, s)
+	return s, d.keep(p, s, era)
+}
+
+// retire lets the streams of a peer's connection be its last.
+func (d *Dialer) retire(p *peer) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	p.retired = slices.DeleteFunc(p.retired, func(s *session) bool { return !s.alive() })
+	p.retired = append(p.retired, p.session)
+	p.session.retire()
+	p.session = nil
 }
 
 func (d *Dialer) peer(address string) (*peer, error) {
@@ -138,14 +162,14 @@ func (d *Dialer) peer(address string) (*peer, error) {
 }
 
 // keep makes a session known, so that Close finds it.
-func (d *Dialer) keep(p *peer, s *session) error {
+func (d *Dialer) keep(p *peer, s *session, era uint64) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
 		s.close()
 		return ErrClosed
 	}
-	p.session = s
+	p.session, p.era = s, era
 	return nil
 }
 
@@ -201,6 +225,7 @@ func (d *Dialer) Close() {
 	d.closed = true
 	var all []*session
 	for _, p := range d.peers {
+		all = append(all, p.retired...)
 		if p.session != nil {
 			all = append(all, p.session)
 		}

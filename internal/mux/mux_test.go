@@ -343,3 +343,38 @@ func TestClose(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// In another era streams have another connection; those of the one before go on, and it
+// ends with them.
+func TestEras(t *testing.T) {
+	n := newNode(t, 10, nil)
+	var era atomic.Uint64
+	d := dialer(t, func(c *DialerConfig) { c.Era, c.Idle = era.Load, time.Hour })
+	streams := make([]net.Conn, 3)
+	for i := range streams {
+		era.Store(uint64(i / 2))
+		var err error
+		if streams[i], err = dial(t, d, n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range streams {
+		echoes(t, c)
+	}
+	if streams[0].LocalAddr().String() != streams[1].LocalAddr().String() || streams[0].LocalAddr().String() == streams[2].LocalAddr().String() {
+		t.Errorf("streams come from %s %s %s", streams[0].LocalAddr(), streams[1].LocalAddr(), streams[2].LocalAddr())
+	}
+	p, _ := d.peer(n.Addr().String())
+	before := p.retired[0]
+	streams[0].Close()
+	if !before.alive() {
+		t.Error("the connection has ended before its last stream")
+	}
+	streams[1].Close()
+	select {
+	case <-before.ys.CloseChan():
+	case <-time.After(patience):
+		t.Error("the connection of the era before is kept")
+	}
+	echoes(t, streams[2])
+}

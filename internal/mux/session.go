@@ -69,6 +69,16 @@ func (s *session) gone() {
 	}
 }
 
+// retire ends the session with its last stream.
+func (s *session) retire() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.idle = 0
+	if s.streams == 0 && s.timer != nil {
+		s.timer.Reset(0)
+	}
+}
+
 // rest ends a session that nobody uses.
 func (s *session) rest() {
 	s.mu.Lock()

@@ -17,6 +17,7 @@ type Revert struct {
 	check   bool            // a remote region's further nodes are only asked
 	held    messages.Files
 	proofs  map[string]map[string]int // hash → file name → primaries that have proven it
+	waits   map[string]map[string]int // the same, of metadata that they have no data for
 	served  map[int]messages.Files    // remote region → what its first node has proven
 	targets nodeSet
 	failed  nodeSet
@@ -43,7 +44,7 @@ func NewRevert(region int, peers []messages.Node, held messages.Files, handoffDe
 	}
 	return &Revert{
 		region: region, queue: peers, peers: len(peers), need: need, check: checkRemote, held: held,
-		proofs: map[string]map[string]int{}, served: map[int]messages.Files{},
+		proofs: map[string]map[string]int{}, waits: map[string]map[string]int{}, served: map[int]messages.Files{},
 		counts: messages.Counts{Attempted: 1},
 	}
 }
@@ -65,25 +66,31 @@ func (r *Revert) Next() (step RevertStep, ok bool) {
 	return step, true
 }
 
-// Pushed notes how a step ended and what the node has proven to hold.
-func (r *Revert) Pushed(n messages.Node, ok bool, proven messages.Files) {
-	if !ok {
+// Pushed notes how a step ended and what the node has proven.
+func (r *Revert) Pushed(n messages.Node, result messages.SyncResult) {
+	if !result.OK {
 		r.failed.add(n)
 		return
 	}
-	for hash, names := range proven {
+	r.count(r.proofs, result.Proven)
+	r.count(r.waits, result.Waiting)
+	if n.Region != r.region {
+		r.served[n.Region] = result.Proven
+	}
+}
+
+// count counts a node for each of some files.
+func (r *Revert) count(of map[string]map[string]int, files messages.Files) {
+	for hash, names := range files {
 		for _, name := range names {
 			if !slices.Contains(r.held[hash], name) {
 				continue // it came after the listing: nobody has decided about it
 			}
-			if r.proofs[hash] == nil {
-				r.proofs[hash] = map[string]int{}
+			if of[hash] == nil {
+				of[hash] = map[string]int{}
 			}
-			r.proofs[hash][name]++
+			of[hash][name]++
 		}
-	}
-	if n.Region != r.region {
-		r.served[n.Region] = proven
 	}
 }
 
@@ -130,6 +137,21 @@ func (r *Revert) MayGo() (files messages.Files, ok bool) {
 		}
 	}
 	return files, true
+}
+
+// Waiting are files of metadata for which some primary has a tombstone instead of the
+// data and that all others have, as MayGo counts. They are kept until they are too old
+// to matter (reclaim_age), but what lies beside them may go.
+func (r *Revert) Waiting() messages.Files {
+	files := messages.Files{}
+	for hash, names := range r.waits {
+		for name, n := range names {
+			if n > 0 && r.proofs[hash][name]+n >= r.need && r.proofs[hash][name] < r.need {
+				files[hash] = append(files[hash], name)
+			}
+		}
+	}
+	return files
 }
 
 // Removing notes that something is given up.

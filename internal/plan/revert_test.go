@@ -46,10 +46,10 @@ func TestMayGoNeverExceedsTheProofs(t *testing.T) {
 						}
 					}
 				}
-				r.Pushed(step.Node, true, proven)
+				r.Pushed(step.Node, messages.SyncResult{OK: true, Proven: proven})
 			case "fails":
 				failed++
-				r.Pushed(step.Node, false, nil)
+				r.Pushed(step.Node, messages.SyncResult{})
 			case "error":
 				failed++
 				broken = true
@@ -118,7 +118,7 @@ func TestRevertWithLatecomersKeepsAll(t *testing.T) {
 	held := messages.Files{"0123": {"1.data"}}
 	r := NewRevert(1, peers, held, 1, false)
 	first, _ := r.Next()
-	r.Pushed(first.Node, true, held)
+	r.Pushed(first.Node, messages.SyncResult{OK: true, Proven: held})
 	second, _ := r.Next()
 	r.Later(second.Node)
 	if files, ok := r.MayGo(); ok {
@@ -127,5 +127,44 @@ func TestRevertWithLatecomersKeepsAll(t *testing.T) {
 	counts, failures := r.Result()
 	if want := (messages.Counts{Attempted: 1, Rsync: 1, Success: 1, Failure: 1}); counts != want || len(failures) != 1 {
 		t.Errorf("got %+v %v, want %+v", counts, failures, want)
+	}
+}
+
+// Metadata waits when each primary that counts has it or has a tombstone instead of its
+// data, and one at least has the tombstone. What is waiting never may go.
+func TestWaiting(t *testing.T) {
+	held := messages.Files{"h": {"1.data", "2.meta"}}
+	all := messages.SyncResult{OK: true, Proven: held}
+	bare := messages.SyncResult{OK: true, Proven: messages.Files{"h": {"1.data"}}, Waiting: messages.Files{"h": {"2.meta"}}}
+	data := messages.SyncResult{OK: true, Proven: messages.Files{"h": {"1.data"}}} // wants the metadata next time
+	for what, c := range map[string]struct {
+		answers []messages.SyncResult
+		need    int // handoff_delete
+		goes    int
+		waits   bool
+	}{
+		"all have it":            {[]messages.SyncResult{all, all, all}, 0, 2, false},
+		"all have a tombstone":   {[]messages.SyncResult{bare, bare, bare}, 0, 1, true},
+		"one has a tombstone":    {[]messages.SyncResult{all, bare, all}, 0, 1, true},
+		"enough have it":         {[]messages.SyncResult{all, bare, all}, 2, 2, false},
+		"one has the data only":  {[]messages.SyncResult{bare, data, bare}, 0, 1, false},
+		"enough have one":        {[]messages.SyncResult{bare, data, bare}, 2, 1, true},
+		"too few could be asked": {[]messages.SyncResult{bare, {}, {}}, 2, 0, false},
+	} {
+		r := NewRevert(1, nodes(1, 3, 1), held, c.need, false)
+		for _, a := range c.answers {
+			step, _ := r.Next()
+			r.Pushed(step.Node, a)
+		}
+		files, _ := r.MayGo()
+		if waits := slices.Contains(r.Waiting()["h"], "2.meta"); files.Count() != c.goes || waits != c.waits {
+			t.Errorf("%s: %v may go, %v waits", what, files, r.Waiting())
+		}
+	}
+	r := NewRevert(1, nodes(1, 1, 1), held, 0, false)
+	step, _ := r.Next()
+	r.Pushed(step.Node, messages.SyncResult{OK: true, Waiting: messages.Files{"h": {"3.meta"}, "other": {"1.meta"}}})
+	if got := r.Waiting(); got.Count() != 0 {
+		t.Errorf("%v waits, though it was not listed", got)
 	}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // counted are the numbers that can be expected beside those of Defaults.
-var counted = []string{"crashes", "passes", "removed", "pushed", "failures", "quarantined", "written"}
+var counted = []string{"crashes", "passes", "removed", "pushed", "failures", "quarantined", "written", "restarts"}
 
 func counts() []string {
 	var all []string

@@ -157,7 +157,8 @@ func (m *nemesis) destroy(kind string, d *disk) {
 			continue
 		}
 		w.truth.scan(p, d, func(o *object, file string, l simfs.Look) {
-			if len(l.Data) > 0 && d.spare(func(other *object) bool { return other == o }) {
+			// A file that no client knows of yet may become the newest by its answer.
+			if len(l.Data) > 0 && o.acked[file] && d.spare(func(other *object) bool { return other == o }) {
 				files = append(files, o.dir()+"/"+file)
 			}
 		})

@@ -33,10 +33,10 @@ type hold struct {
 	of   messages.Partition
 }
 
-func (h *hold) Remove(ctx context.Context, files messages.Files) (messages.Removal, error) {
+func (h *hold) Remove(ctx context.Context, files, waiting messages.Files) (messages.Removal, error) {
 	h.turn <- struct{}{}
 	defer func() { <-h.turn }()
-	r, err := h.Handoff.Remove(ctx, files)
+	r, err := h.Handoff.Remove(ctx, files, waiting)
 	h.boot.removed(h.of, r, err)
 	return r, err
 }

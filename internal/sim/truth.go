@@ -249,12 +249,36 @@ func (t *truth) gone(n *node, c simfs.Call) {
 	}
 	t.checks++
 	here := n.disk(c.Path)
+	if c.Op == "rename" {
+		t.excuse(o, here)
+	}
 	t.lost(o, t.missing(o, func(d *disk) view {
 		if d == here {
 			return ordered
 		}
 		return certain
 	}), fmt.Sprintf("%s %s of %s", n.name, c.Op, c.Path))
+}
+
+// excuse forgets updates that have come to data which was bad already: its directory
+// has just gone to the quarantine as a whole, as in Swift.
+func (t *truth) excuse(o *object, d *disk) {
+	at := "quarantined/" + o.policy.Dir() + "/"
+	for _, name := range d.fs.Names(at) {
+		if !strings.HasPrefix(name, o.hash) {
+			continue
+		}
+		bad := slices.ContainsFunc(d.fs.Names(at+name), func(file string) bool {
+			l, _ := d.fs.Look(at + name + "/" + file)
+			return strings.HasSuffix(file, ".data") && !whole(file, l)
+		})
+		for _, file := range d.fs.Names(at + name) {
+			if bad && strings.HasSuffix(file, ".meta") && o.acked[file] && !t.copies(o, all(seen))[file] {
+				t.world.edge("excused: update beside bad data")
+				delete(o.acked, file)
+			}
+		}
+	}
 }
 
 func (t *truth) lost(o *object, why, when string) {
@@ -302,7 +326,7 @@ func (t *truth) settledObject(o *object, tell func(string, ...any)) {
 	want := newest(o.acked)
 	primaries := o.policy.Primaries(o.part)
 	var first times
-	seen := false
+	begun := false
 	for _, n := range t.world.nodes {
 		for _, d := range n.disks {
 			files := map[string]bool{}
@@ -312,7 +336,7 @@ func (t *truth) settledObject(o *object, tell func(string, ...any)) {
 				}
 			}
 			if !slices.Contains(primaries, lab.Spot{Node: n.number, Device: d.name}) {
-				if len(files) > 0 {
+				if len(files) > 0 && !waiting(files, newest(t.copies(o, all(seen)))) {
 					tell("left: %s on handoff %s: %v", o, d, slices.Sorted(maps.Keys(files)))
 				}
 				continue
@@ -323,13 +347,28 @@ func (t *truth) settledObject(o *object, tell func(string, ...any)) {
 				tell("resurrected: %s on %s: %+v, not %+v", o, d, have, want)
 			case have.base < want.base || have.base == want.base && have.meta < want.meta:
 				tell("short: %s on %s: %+v, not %+v", o, d, have, want)
-			case seen && have != first:
+			case begun && have != first:
 				tell("differ: %s on %s: %+v and %+v", o, d, have, first)
 			}
-			first, seen = have, true
+			first, begun = have, true
 			t.content(o, d, files, tell)
 		}
 	}
+}
+
+// waiting tells whether there is only metadata, the newest of it newer than the tombstone
+// of an object that is deleted now: a handoff keeps it, since data in between may yet
+// turn up.
+func waiting(files map[string]bool, now times) bool {
+	newest := ""
+	for file := range files {
+		at, meta := strings.CutSuffix(file, ".meta")
+		if !meta {
+			return false
+		}
+		newest = max(newest, at)
+	}
+	return now.tomb != "" && newest > now.tomb
 }
 
 // content compares the data files with what was written.

@@ -33,6 +33,7 @@ type hashDir struct {
 	files   []seen   // of the object: those of messages.Files
 	temps   []seen   // of rsync
 	foreign []string // whatever else
+	stay    []string // of files: what a removal leaves; see remover.choose
 }
 
 // seen is a regular file as it was when its directory was read.

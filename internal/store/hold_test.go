@@ -103,7 +103,7 @@ func TestHoldLists(t *testing.T) {
 	}
 	h.Release()
 	h.Release()
-	if _, err := h.Remove(context.Background(), nil); err == nil {
+	if _, err := h.Remove(context.Background(), nil, nil); err == nil {
 		t.Error("removed after release")
 	}
 	if n := openFiles(t, b.root); n != 0 {
@@ -333,7 +333,7 @@ func TestHoldOnAFullDisk(t *testing.T) {
 		if _, err := b.Hold(context.Background(), part); !errors.Is(err, messages.ErrPartitionLocked) {
 			t.Errorf("held twice: %v", err)
 		}
-		r, err := h.Remove(context.Background(), messages.Files{one: {"1.data"}})
+		r, err := h.Remove(context.Background(), messages.Files{one: {"1.data"}}, nil)
 		if err != nil || r != (messages.Removal{Objects: 1}) {
 			t.Errorf("%+v, %v", r, err)
 		}
@@ -346,7 +346,7 @@ func TestHoldOnAFullDisk(t *testing.T) {
 		h.Release()
 
 		h = b.hold()
-		if r, err := h.Remove(context.Background(), h.Manifest().Files); err != nil || r != (messages.Removal{Objects: 1, Whole: true}) {
+		if r, err := h.Remove(context.Background(), h.Manifest().Files, nil); err != nil || r != (messages.Removal{Objects: 1, Whole: true}) {
 			t.Errorf("%+v, %v", r, err)
 		}
 		h.Release()
@@ -359,7 +359,7 @@ func TestHoldOnAFullDisk(t *testing.T) {
 		if answer != "locked" {
 			t.Fatal(answer)
 		}
-		if r, err := h.Remove(context.Background(), h.Manifest().Files); err != nil || r.Objects != 0 || r.Whole || r.Kept != "its lock was lost" {
+		if r, err := h.Remove(context.Background(), h.Manifest().Files, nil); err != nil || r.Objects != 0 || r.Whole || r.Kept != "its lock was lost" {
 			t.Errorf("%+v, %v", r, err)
 		}
 		release()
@@ -385,7 +385,7 @@ func TestHoldOnAReadOnlyDisk(t *testing.T) {
 	if _, err := b.Hold(context.Background(), part); !errors.Is(err, messages.ErrPartitionLocked) {
 		t.Errorf("held twice: %v", err)
 	}
-	if r, err := h.Remove(context.Background(), h.Manifest().Files); !errors.Is(err, unix.EROFS) || r.Objects != 0 || r.Whole {
+	if r, err := h.Remove(context.Background(), h.Manifest().Files, nil); !errors.Is(err, unix.EROFS) || r.Objects != 0 || r.Whole {
 		t.Errorf("%+v, %v", r, err)
 	}
 	if after := tree(t, b.in()); !sameSet(after, before) {

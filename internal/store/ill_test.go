@@ -99,7 +99,7 @@ var storeCalls = map[string]func(s *Store) (string, error){
 			return "", err
 		}
 		defer h.Release()
-		r, err := h.Remove(context.Background(), h.Manifest().Files)
+		r, err := h.Remove(context.Background(), h.Manifest().Files, nil)
 		return fmt.Sprint(r), err
 	},
 	"objects": func(s *Store) (string, error) {

@@ -85,8 +85,8 @@ func (o *Objects) Suffixes(ctx context.Context, suffixes []string) (found []stri
 	return found, nil
 }
 
-// Each calls f with every object of a suffix that has a data file or a tombstone,
-// in no order, after cleaning up its directory; f must not use o. A suffix in which there is no file
+// Each calls f with every object of a suffix that has a data file or a tombstone, or
+// in a held partition metadata that waits for either, in no order, after cleaning up its directory; f must not use o. A suffix in which there is no file
 // at all is invalidated, for the next rehash to remove it. An error of f ends the
 // walk and is returned. An object that could not be listed does not: the others
 // are still yielded, and then there is an error. Swift: obj/diskfile.py yield_hashes.
@@ -180,12 +180,15 @@ func (o *Objects) entry(suffix Dir, name string) (e ssync.Entry, left bool, err 
 		}
 		return e, false, nil
 	}
-	return entryOf(name, &o.set, o.names), true, nil
+	return o.entryOf(name), true, nil
 }
 
-// entryOf is the object that a set of files makes, or the zero Entry.
-func entryOf(hash string, set *diskfile.Set, names []string) ssync.Entry {
-	e := ssync.Entry{Offer: ssync.Offer{Hash: hash}}
+// entryOf is the object that the files last listed make, or the zero Entry.
+func (o *Objects) entryOf(hash string) ssync.Entry {
+	e, set, names := ssync.Entry{Offer: ssync.Offer{Hash: hash}}, &o.set, o.names
+	if waiting := set.Waiting(); o.held && len(waiting) > 0 {
+		return entryOfWaiting(e, set, waiting)
+	}
 	switch {
 	case set.Data != nil:
 		e.Data, e.Files = set.Data.Time, append(e.Files, set.Data.Name)
@@ -206,6 +209,25 @@ func entryOf(hash string, set *diskfile.Set, names []string) ssync.Entry {
 	}
 	if set.Left > len(e.Files)+len(set.Unexpected) {
 		e.Files = append(e.Files, silent(set, names, e.Files)...)
+	}
+	return e
+}
+
+// entryOfWaiting is an object with metadata newer than its tombstone, or without one.
+//
+// Unlike Swift: which offers the tombstone only, or nothing, and so lets an update
+// that reached none but this node go with the handoff. Who has data that is older than
+// the metadata wants it.
+func entryOfWaiting(e ssync.Entry, set *diskfile.Set, metas []*diskfile.Info) ssync.Entry {
+	if set.TS != nil {
+		e.Data, e.Files = set.TS.Time, append(e.Files, set.TS.Name)
+	}
+	e.Meta = metas[0].Time
+	for _, m := range metas {
+		e.Files = append(e.Files, m.Name)
+	}
+	if ctype := metas[len(metas)-1].CType; ctype.Compare(e.Data) > 0 {
+		e.CType = ctype
 	}
 	return e
 }

@@ -37,15 +37,20 @@ func (o *Objects) Open(ctx context.Context, hash string) (*ssync.Object, error) 
 }
 
 func (h *openHashDir) open(ctx context.Context) (*ssync.Object, error) {
-	object := &ssync.Object{Entry: entryOf(h.hash, &h.set, h.names)}
+	object := &ssync.Object{Entry: h.entryOf(h.hash)}
 	if len(object.Files) == 0 {
 		return nil, fmt.Errorf("open %s: %w", h.dir.Path, ErrNoObject)
 	}
 	var err error
-	if h.set.Data == nil {
-		err = h.openTombstone(ctx, object)
-	} else {
+	switch {
+	case h.set.Data != nil:
 		err = h.openData(ctx, object)
+	case h.set.TS != nil:
+		err = h.openTombstone(ctx, object)
+	}
+	if waiting := h.set.Waiting(); err == nil && h.held && len(waiting) > 0 {
+		object.Deleted = true
+		err = h.openMeta(ctx, object, waiting[0], waiting[len(waiting)-1])
 	}
 	if err != nil {
 		return nil, errors.Join(err, object.Close())
@@ -187,19 +192,18 @@ func (h *openHashDir) openData(ctx context.Context, object *ssync.Object) error 
 	if h.set.Meta == nil {
 		return nil
 	}
-	return h.openMeta(ctx, object)
+	return h.openMeta(ctx, object, h.set.Meta, h.set.CType)
 }
 
 // openMeta reads the newest metadata of POSTs, and the newest content type when
 // that is in another file. Swift: obj/diskfile.py _merge_content_type_metadata.
-func (h *openHashDir) openMeta(ctx context.Context, object *ssync.Object) error {
-	m, err := h.meta(ctx, h.set.Meta, object.Name)
+func (h *openHashDir) openMeta(ctx context.Context, object *ssync.Object, newest, ctype *diskfile.Info) error {
+	m, err := h.meta(ctx, newest, object)
 	if err != nil {
 		return err
 	}
-	ctype := h.set.CType
-	if ctype != nil && ctype.Name != h.set.Meta.Name {
-		second, err := h.meta(ctx, ctype, object.Name)
+	if ctype != nil && ctype.Name != newest.Name {
+		second, err := h.meta(ctx, ctype, object)
 		if err != nil {
 			return err
 		}
@@ -209,7 +213,7 @@ func (h *openHashDir) openMeta(ctx context.Context, object *ssync.Object) error 
 	return nil
 }
 
-func (h *openHashDir) meta(ctx context.Context, info *diskfile.Info, object string) (metadata.Metadata, error) {
+func (h *openHashDir) meta(ctx context.Context, info *diskfile.Info, object *ssync.Object) (metadata.Metadata, error) {
 	f, _, err := h.openFile(ctx, info.Name)
 	if err != nil {
 		return nil, err
@@ -219,10 +223,15 @@ func (h *openHashDir) meta(ctx context.Context, info *diskfile.Info, object stri
 	if err != nil {
 		return nil, err
 	}
-	if name, ok := m.Get("name"); ok && name != object {
+	if object.Name == "" { // there is no other file to tell it
+		if object.Name, err = h.verifyName(ctx, info.Name, m); err != nil {
+			return nil, err
+		}
+	}
+	if name, ok := m.Get("name"); ok && name != object.Name {
 		// Swift: DiskFileCollision; nothing is moved.
 		return nil, fmt.Errorf("open %s: Client path does not match path stored in object metadata: %.200q, not %.200q",
-			h.dir.Child(info.Name), name, object)
+			h.dir.Child(info.Name), name, object.Name)
 	}
 	return m, h.verifyTime(info, m)
 }

@@ -23,6 +23,7 @@ type remover struct {
 	*partition
 	hold    *Handoff
 	ctx     context.Context
+	waiting messages.Files
 	whole   bool     // the partition itself may still go
 	present *listing // what of the first listing is still there
 	self    *Lock
@@ -40,7 +41,8 @@ func kept(format string, args ...any) error { return &keptError{fmt.Sprintf(form
 
 // Remove gives up files of the manifest and the directories that are empty then;
 // when nothing else is left, also the debris that the listing saw and the partition
-// itself. An object of which a file is to stay stays as it is.
+// itself. An object of which a file is to stay stays as it is, unless those that are
+// to stay are metadata that is waiting for data of others: then the rest goes.
 //
 // Nothing is removed when the lock was lost, when the partition or its device is
 // not where it was, or when anything has arrived or changed since the listing. What
@@ -56,13 +58,13 @@ func kept(format string, args ...any) error { return &keptError{fmt.Sprintf(form
 //
 // Unlike Swift: obj/replicator.py delete_partition, delete_handoff_objs remove
 // whole trees, with everything that has arrived in them.
-func (h *Handoff) Remove(ctx context.Context, files messages.Files) (messages.Removal, error) {
+func (h *Handoff) Remove(ctx context.Context, files, waiting messages.Files) (messages.Removal, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.released || h.spent {
 		return messages.Removal{}, errors.New("remove partition: it is not held any more")
 	}
-	r := &remover{partition: h.place, hold: h, ctx: ctx, whole: true, invalid: h.listed.invalid}
+	r := &remover{partition: h.place, hold: h, ctx: ctx, waiting: waiting, whole: true, invalid: h.listed.invalid}
 	err := h.listed.knownFiles(files)
 	if err == nil {
 		h.spent = true
@@ -217,8 +219,8 @@ func (r *remover) suffix(s *suffixDir) error {
 	return err
 }
 
-// object removes all files of an object, and its directory unless debris or
-// something foreign is in it.
+// object removes the files of an object, and its directory unless debris or
+// something foreign is in it, or metadata that waits.
 func (r *remover) object(suffix Dir, o *hashDir) error {
 	d, err := r.fs.OpenDir(suffix, o.name, false)
 	if is(err, unix.ENOENT) {
@@ -243,6 +245,9 @@ func (r *remover) object(suffix Dir, o *hashDir) error {
 	}
 	counted := false
 	for _, f := range oldestFirst(o.files) {
+		if slices.Contains(o.stay, f.name) {
+			continue
+		}
 		gone, err := r.unlink(d, f, provenFile)
 		if err != nil {
 			return err
@@ -251,6 +256,9 @@ func (r *remover) object(suffix Dir, o *hashDir) error {
 			counted = true
 			r.result.Objects++
 		}
+	}
+	if len(o.stay) > 0 {
+		return nil
 	}
 	empty, err := r.rmdir(suffix, o.name)
 	if err == nil && !empty && len(o.temps)+len(o.foreign) == 0 {

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"understudy/internal/swift/diskfile"
 	"understudy/internal/zoo"
 	"understudy/messages"
 )
@@ -35,8 +36,9 @@ func (l *listing) knownFiles(files messages.Files) error {
 
 // choose picks the objects of which every file that is still there is to go. The
 // others keep what they have: without its tombstone, older data would be back;
-// without its newer metadata, data would have older metadata back; and metadata
-// without its data is pushed by nobody.
+// without its newer metadata, data would have older metadata back. Metadata that is
+// waiting may lose what lies beside it: that is ended everywhere, and what is left is
+// offered alone.
 func (r *remover) choose(files messages.Files) (todo []suffixDir) {
 	for _, s := range r.present.suffixes {
 		some := suffixDir{name: s.name}
@@ -46,6 +48,11 @@ func (r *remover) choose(files messages.Files) (todo []suffixDir) {
 			switch {
 			case missing < 0 && len(o.files) > 0:
 				some.hashes = append(some.hashes, o)
+			case missing >= 0 && r.waits(&o, wanted):
+				r.keep(fmt.Sprintf("%s/%s/%s waits for its data", s.name, o.name, o.files[missing].name))
+				if len(wanted) > 0 {
+					some.hashes = append(some.hashes, o)
+				}
 			case missing >= 0 && len(wanted) > 0:
 				r.keep(fmt.Sprintf("%s/%s/%s is to stay", s.name, o.name, o.files[missing].name))
 			case missing >= 0:
@@ -60,6 +67,23 @@ func (r *remover) choose(files messages.Files) (todo []suffixDir) {
 	}
 	r.stays(r.present.foreign, "")
 	return todo
+}
+
+// waits tells whether all that is to stay of an object is metadata that waits, and
+// notes it.
+func (r *remover) waits(o *hashDir, wanted []string) bool {
+	o.stay = nil
+	for _, f := range o.files {
+		if slices.Contains(wanted, f.name) {
+			continue
+		}
+		i, err := diskfile.ParseName(f.name)
+		if err != nil || i.Ext != ".meta" || !slices.Contains(r.waiting[o.name], f.name) {
+			return false
+		}
+		o.stay = append(o.stay, f.name)
+	}
+	return true
 }
 
 // stays makes sure that what is foreign keeps the partition.

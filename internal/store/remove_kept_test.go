@@ -144,7 +144,7 @@ func TestRemoveFromAnotherDevice(t *testing.T) {
 		h := b.hold()
 		between(b)
 		before := tree(t, b.root)
-		r, err := h.Remove(context.Background(), h.Manifest().Files)
+		r, err := h.Remove(context.Background(), h.Manifest().Files, nil)
 		if !errors.As(err, new(*messages.DeviceError)) || r != (messages.Removal{}) {
 			t.Errorf("%s: %+v, %v", name, r, err)
 		}
@@ -175,7 +175,7 @@ func TestRemoveWaitsForLock(t *testing.T) {
 	}
 	defer swiftUnlock(t)
 	before := tree(t, b.in())
-	r, err := h.Remove(context.Background(), h.Manifest().Files)
+	r, err := h.Remove(context.Background(), h.Manifest().Files, nil)
 	if !errors.As(err, new(*LockTimeoutError)) || r != (messages.Removal{}) {
 		t.Errorf("%+v, %v", r, err)
 	}

@@ -32,7 +32,7 @@ func (b *bench) handoff() {
 // remove gives up what it is told, and wants no error.
 func (b *bench) remove(h *Handoff, files messages.Files) messages.Removal {
 	b.Helper()
-	r, err := h.Remove(context.Background(), files)
+	r, err := h.Remove(context.Background(), files, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func TestRemoveWhole(t *testing.T) {
 	if got := tree(t, b.path("sda")); !sameSet(got, []string{"objects/"}) {
 		t.Errorf("left %q", got)
 	}
-	if _, err := h.Remove(context.Background(), nil); err == nil {
+	if _, err := h.Remove(context.Background(), nil, nil); err == nil {
 		t.Error("removed twice")
 	}
 	h.Release()
@@ -102,6 +102,7 @@ func TestRemovePart(t *testing.T) {
 	for name, c := range map[string]struct {
 		prepare func(b *bench)
 		files   messages.Files
+		waiting messages.Files
 		want    messages.Removal
 		gone    []string
 		invalid string
@@ -129,6 +130,18 @@ func TestRemovePart(t *testing.T) {
 		"data without its metadata": {
 			files: messages.Files{two: {"1.data"}, one: {}},
 			want:  messages.Removal{Kept: "abc/" + two + "/2.meta is to stay"},
+		},
+		"data without metadata that waits": {
+			files: messages.Files{two: {"1.data"}}, waiting: messages.Files{two: {"2.meta"}},
+			want: messages.Removal{Objects: 1, Kept: "abc/" + two + "/2.meta waits for its data"},
+			gone: []string{"abc/" + two + "/1.data"}, invalid: "abc\nabc\n",
+		},
+		"nothing but metadata waits": {
+			files: messages.Files{}, waiting: messages.Files{two: {"2.meta"}, three: {"1.data"}},
+		},
+		"data waits for nothing": {
+			files: messages.Files{three: {"2.ts"}}, waiting: messages.Files{three: {"1.data"}},
+			want: messages.Removal{Kept: "abc/" + three + "/1.data is to stay"},
 		},
 		"metadata without its data": {
 			files: messages.Files{two: {"2.meta"}},
@@ -164,8 +177,8 @@ func TestRemovePart(t *testing.T) {
 			}
 			h := b.hold()
 			before := tree(t, b.in())
-			if r := b.remove(h, c.files); r != c.want {
-				t.Errorf("%+v, want %+v", r, c.want)
+			if r, err := h.Remove(context.Background(), c.files, c.waiting); err != nil || r != c.want {
+				t.Errorf("%+v, %v, want %+v", r, err, c.want)
 			}
 			after := tree(t, b.in())
 			if gone := lost(before, after); !sameSet(gone, c.gone) {
@@ -242,7 +255,7 @@ func TestRemoveUnlisted(t *testing.T) {
 		b.handoff()
 		h := b.hold()
 		before := tree(t, b.in())
-		if r, err := h.Remove(context.Background(), files); err == nil || r.Objects != 0 || r.Whole {
+		if r, err := h.Remove(context.Background(), files, nil); err == nil || r.Objects != 0 || r.Whole {
 			t.Errorf("%s: %+v, %v", name, r, err)
 		}
 		if gone := lost(before, tree(t, b.in())); len(gone) != 0 {
@@ -294,7 +307,7 @@ func TestRemoveIsCancelled(t *testing.T) {
 	}))
 	b.handoff()
 	h := b.hold()
-	r, err := h.Remove(ctx, h.Manifest().Files)
+	r, err := h.Remove(ctx, h.Manifest().Files, nil)
 	if !errors.Is(err, context.Canceled) || r != (messages.Removal{Objects: 1}) {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -329,7 +342,7 @@ func TestRemoveFaults(t *testing.T) {
 				}
 				before := tree(t, b.in())
 				armed = true
-				r, err := h.Remove(context.Background(), files)
+				r, err := h.Remove(context.Background(), files, nil)
 				armed = false
 				h.Release()
 				if calls < n {

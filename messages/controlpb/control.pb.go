@@ -89,6 +89,8 @@ const (
 	Error_UNKNOWN_NAME     Error_Code = 3 // it names a device, policy, peer or profile that there is not; nothing has changed
 	Error_UNAVAILABLE      Error_Code = 4 // the engine does not answer, or not in time: the command may still be carried out
 	Error_TOO_MANY         Error_Code = 5 // commands or subscriptions; try again later
+	Error_NOT_OFFERED      Error_Code = 6 // there is no such service here: this node keeps no account of pushes
+	Error_NO_LEASE         Error_Code = 7 // the asker holds no such lease; nothing has changed
 )
 
 // Enum value maps for Error_Code.
@@ -100,6 +102,8 @@ var (
 		3: "UNKNOWN_NAME",
 		4: "UNAVAILABLE",
 		5: "TOO_MANY",
+		6: "NOT_OFFERED",
+		7: "NO_LEASE",
 	}
 	Error_Code_value = map[string]int32{
 		"CODE_UNSPECIFIED": 0,
@@ -108,6 +112,8 @@ var (
 		"UNKNOWN_NAME":     3,
 		"UNAVAILABLE":      4,
 		"TOO_MANY":         5,
+		"NOT_OFFERED":      6,
+		"NO_LEASE":         7,
 	}
 )
 
@@ -156,6 +162,9 @@ type Request struct {
 	//	*Request_Subscribe
 	//	*Request_Unsubscribe
 	//	*Request_GetIdentity
+	//	*Request_Reserve
+	//	*Request_Renew
+	//	*Request_Release
 	Command       isRequest_Command `protobuf_oneof:"command"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -304,6 +313,33 @@ func (x *Request) GetGetIdentity() *GetIdentity {
 	return nil
 }
 
+func (x *Request) GetReserve() *Reserve {
+	if x != nil {
+		if x, ok := x.Command.(*Request_Reserve); ok {
+			return x.Reserve
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetRenew() *Renew {
+	if x != nil {
+		if x, ok := x.Command.(*Request_Renew); ok {
+			return x.Renew
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetRelease() *Release {
+	if x != nil {
+		if x, ok := x.Command.(*Request_Release); ok {
+			return x.Release
+		}
+	}
+	return nil
+}
+
 type isRequest_Command interface {
 	isRequest_Command()
 }
@@ -352,6 +388,18 @@ type Request_GetIdentity struct {
 	GetIdentity *GetIdentity `protobuf:"bytes,12,opt,name=get_identity,json=getIdentity,proto3,oneof"`
 }
 
+type Request_Reserve struct {
+	Reserve *Reserve `protobuf:"bytes,13,opt,name=reserve,proto3,oneof"`
+}
+
+type Request_Renew struct {
+	Renew *Renew `protobuf:"bytes,14,opt,name=renew,proto3,oneof"`
+}
+
+type Request_Release struct {
+	Release *Release `protobuf:"bytes,15,opt,name=release,proto3,oneof"`
+}
+
 func (*Request_GetStatus) isRequest_Command() {}
 
 func (*Request_RunPass) isRequest_Command() {}
@@ -374,6 +422,12 @@ func (*Request_Unsubscribe) isRequest_Command() {}
 
 func (*Request_GetIdentity) isRequest_Command() {}
 
+func (*Request_Reserve) isRequest_Command() {}
+
+func (*Request_Renew) isRequest_Command() {}
+
+func (*Request_Release) isRequest_Command() {}
+
 type Reply struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The newest version that the facade knows.
@@ -385,6 +439,8 @@ type Reply struct {
 	//	*Reply_Done
 	//	*Reply_Subscribed
 	//	*Reply_Identity
+	//	*Reply_Reserved
+	//	*Reply_Released
 	Answer        isReply_Answer `protobuf_oneof:"answer"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -479,6 +535,24 @@ func (x *Reply) GetIdentity() *Identity {
 	return nil
 }
 
+func (x *Reply) GetReserved() *Reserved {
+	if x != nil {
+		if x, ok := x.Answer.(*Reply_Reserved); ok {
+			return x.Reserved
+		}
+	}
+	return nil
+}
+
+func (x *Reply) GetReleased() *Released {
+	if x != nil {
+		if x, ok := x.Answer.(*Reply_Released); ok {
+			return x.Released
+		}
+	}
+	return nil
+}
+
 type isReply_Answer interface {
 	isReply_Answer()
 }
@@ -503,6 +577,14 @@ type Reply_Identity struct {
 	Identity *Identity `protobuf:"bytes,6,opt,name=identity,proto3,oneof"` // to GetIdentity
 }
 
+type Reply_Reserved struct {
+	Reserved *Reserved `protobuf:"bytes,7,opt,name=reserved,proto3,oneof"` // to Reserve and Renew
+}
+
+type Reply_Released struct {
+	Released *Released `protobuf:"bytes,8,opt,name=released,proto3,oneof"`
+}
+
 func (*Reply_Error) isReply_Answer() {}
 
 func (*Reply_Status) isReply_Answer() {}
@@ -512,6 +594,10 @@ func (*Reply_Done) isReply_Answer() {}
 func (*Reply_Subscribed) isReply_Answer() {}
 
 func (*Reply_Identity) isReply_Answer() {}
+
+func (*Reply_Reserved) isReply_Answer() {}
+
+func (*Reply_Released) isReply_Answer() {}
 
 type Error struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1468,6 +1554,8 @@ type Device struct {
 	InFlight      int64                  `protobuf:"varint,8,opt,name=in_flight,json=inFlight,proto3" json:"in_flight,omitempty"`
 	Stuck         int64                  `protobuf:"varint,9,opt,name=stuck,proto3" json:"stuck,omitempty"`
 	Why           string                 `protobuf:"bytes,10,opt,name=why,proto3" json:"why,omitempty"`
+	Incoming      *Leases                `protobuf:"bytes,11,opt,name=incoming,proto3" json:"incoming,omitempty"` // absent: this node keeps no account of pushes
+	Outgoing      *Leases                `protobuf:"bytes,12,opt,name=outgoing,proto3" json:"outgoing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1572,6 +1660,20 @@ func (x *Device) GetWhy() string {
 	return ""
 }
 
+func (x *Device) GetIncoming() *Leases {
+	if x != nil {
+		return x.Incoming
+	}
+	return nil
+}
+
+func (x *Device) GetOutgoing() *Leases {
+	if x != nil {
+		return x.Outgoing
+	}
+	return nil
+}
+
 // Event tells a subscriber what goes on.
 type Event struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1661,7 +1763,7 @@ var File_control_proto protoreflect.FileDescriptor
 
 const file_control_proto_rawDesc = "" +
 	"\n" +
-	"\rcontrol.proto\x12\x15understudy.control.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe5\x05\n" +
+	"\rcontrol.proto\x12\x15understudy.control.v1\x1a\x0fadmission.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x93\a\n" +
 	"\aRequest\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12A\n" +
 	"\n" +
@@ -1678,8 +1780,11 @@ const file_control_proto_rawDesc = "" +
 	"\tsubscribe\x18\n" +
 	" \x01(\v2 .understudy.control.v1.SubscribeH\x00R\tsubscribe\x12F\n" +
 	"\vunsubscribe\x18\v \x01(\v2\".understudy.control.v1.UnsubscribeH\x00R\vunsubscribe\x12G\n" +
-	"\fget_identity\x18\f \x01(\v2\".understudy.control.v1.GetIdentityH\x00R\vgetIdentityB\t\n" +
-	"\acommand\"\xd1\x02\n" +
+	"\fget_identity\x18\f \x01(\v2\".understudy.control.v1.GetIdentityH\x00R\vgetIdentity\x12:\n" +
+	"\areserve\x18\r \x01(\v2\x1e.understudy.control.v1.ReserveH\x00R\areserve\x124\n" +
+	"\x05renew\x18\x0e \x01(\v2\x1c.understudy.control.v1.RenewH\x00R\x05renew\x12:\n" +
+	"\arelease\x18\x0f \x01(\v2\x1e.understudy.control.v1.ReleaseH\x00R\areleaseB\t\n" +
+	"\acommand\"\xcf\x03\n" +
 	"\x05Reply\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x124\n" +
 	"\x05error\x18\x02 \x01(\v2\x1c.understudy.control.v1.ErrorH\x00R\x05error\x127\n" +
@@ -1688,18 +1793,22 @@ const file_control_proto_rawDesc = "" +
 	"\n" +
 	"subscribed\x18\x05 \x01(\v2!.understudy.control.v1.SubscribedH\x00R\n" +
 	"subscribed\x12=\n" +
-	"\bidentity\x18\x06 \x01(\v2\x1f.understudy.control.v1.IdentityH\x00R\bidentityB\b\n" +
-	"\x06answer\"\xc1\x01\n" +
+	"\bidentity\x18\x06 \x01(\v2\x1f.understudy.control.v1.IdentityH\x00R\bidentity\x12=\n" +
+	"\breserved\x18\a \x01(\v2\x1f.understudy.control.v1.ReservedH\x00R\breserved\x12=\n" +
+	"\breleased\x18\b \x01(\v2\x1f.understudy.control.v1.ReleasedH\x00R\breleasedB\b\n" +
+	"\x06answer\"\xe1\x01\n" +
 	"\x05Error\x125\n" +
 	"\x04code\x18\x01 \x01(\x0e2!.understudy.control.v1.Error.CodeR\x04code\x12\x18\n" +
-	"\amessage\x18\x02 \x01(\tR\amessage\"g\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\"\x86\x01\n" +
 	"\x04Code\x12\x14\n" +
 	"\x10CODE_UNSPECIFIED\x10\x00\x12\v\n" +
 	"\aVERSION\x10\x01\x12\v\n" +
 	"\aREFUSED\x10\x02\x12\x10\n" +
 	"\fUNKNOWN_NAME\x10\x03\x12\x0f\n" +
 	"\vUNAVAILABLE\x10\x04\x12\f\n" +
-	"\bTOO_MANY\x10\x05\"\r\n" +
+	"\bTOO_MANY\x10\x05\x12\x0f\n" +
+	"\vNOT_OFFERED\x10\x06\x12\f\n" +
+	"\bNO_LEASE\x10\a\"\r\n" +
 	"\vGetIdentity\"@\n" +
 	"\bIdentity\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12 \n" +
@@ -1770,7 +1879,7 @@ const file_control_proto_rawDesc = "" +
 	"\x05bytes\x18\f \x01(\x03R\x05bytes\x127\n" +
 	"\adevices\x18\r \x03(\v2\x1d.understudy.control.v1.DeviceR\adevices\x12\x1f\n" +
 	"\vreport_json\x18\x0e \x01(\fR\n" +
-	"reportJson\"\xea\x01\n" +
+	"reportJson\"\xe0\x02\n" +
 	"\x06Device\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\tR\x05state\x12\x12\n" +
@@ -1783,7 +1892,9 @@ const file_control_proto_rawDesc = "" +
 	"\tin_flight\x18\b \x01(\x03R\binFlight\x12\x14\n" +
 	"\x05stuck\x18\t \x01(\x03R\x05stuck\x12\x10\n" +
 	"\x03why\x18\n" +
-	" \x01(\tR\x03why\"\xa5\x01\n" +
+	" \x01(\tR\x03why\x129\n" +
+	"\bincoming\x18\v \x01(\v2\x1d.understudy.control.v1.LeasesR\bincoming\x129\n" +
+	"\boutgoing\x18\f \x01(\v2\x1d.understudy.control.v1.LeasesR\boutgoing\"\xa5\x01\n" +
 	"\x05Event\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12*\n" +
 	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x12\n" +
@@ -1837,8 +1948,14 @@ var file_control_proto_goTypes = []any{
 	(*Status)(nil),                // 19: understudy.control.v1.Status
 	(*Device)(nil),                // 20: understudy.control.v1.Device
 	(*Event)(nil),                 // 21: understudy.control.v1.Event
-	(*durationpb.Duration)(nil),   // 22: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 23: google.protobuf.Timestamp
+	(*Reserve)(nil),               // 22: understudy.control.v1.Reserve
+	(*Renew)(nil),                 // 23: understudy.control.v1.Renew
+	(*Release)(nil),               // 24: understudy.control.v1.Release
+	(*Reserved)(nil),              // 25: understudy.control.v1.Reserved
+	(*Released)(nil),              // 26: understudy.control.v1.Released
+	(*durationpb.Duration)(nil),   // 27: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 28: google.protobuf.Timestamp
+	(*Leases)(nil),                // 29: understudy.control.v1.Leases
 }
 var file_control_proto_depIdxs = []int32{
 	7,  // 0: understudy.control.v1.Request.get_status:type_name -> understudy.control.v1.GetStatus
@@ -1852,26 +1969,33 @@ var file_control_proto_depIdxs = []int32{
 	15, // 8: understudy.control.v1.Request.subscribe:type_name -> understudy.control.v1.Subscribe
 	16, // 9: understudy.control.v1.Request.unsubscribe:type_name -> understudy.control.v1.Unsubscribe
 	5,  // 10: understudy.control.v1.Request.get_identity:type_name -> understudy.control.v1.GetIdentity
-	4,  // 11: understudy.control.v1.Reply.error:type_name -> understudy.control.v1.Error
-	19, // 12: understudy.control.v1.Reply.status:type_name -> understudy.control.v1.Status
-	18, // 13: understudy.control.v1.Reply.done:type_name -> understudy.control.v1.Done
-	17, // 14: understudy.control.v1.Reply.subscribed:type_name -> understudy.control.v1.Subscribed
-	6,  // 15: understudy.control.v1.Reply.identity:type_name -> understudy.control.v1.Identity
-	1,  // 16: understudy.control.v1.Error.code:type_name -> understudy.control.v1.Error.Code
-	0,  // 17: understudy.control.v1.Pause.scope:type_name -> understudy.control.v1.Scope
-	22, // 18: understudy.control.v1.Pause.for:type_name -> google.protobuf.Duration
-	0,  // 19: understudy.control.v1.Resume.scope:type_name -> understudy.control.v1.Scope
-	22, // 20: understudy.control.v1.SetProfile.for:type_name -> google.protobuf.Duration
-	22, // 21: understudy.control.v1.Subscribe.lease:type_name -> google.protobuf.Duration
-	23, // 22: understudy.control.v1.Subscribed.until:type_name -> google.protobuf.Timestamp
-	23, // 23: understudy.control.v1.Status.at:type_name -> google.protobuf.Timestamp
-	20, // 24: understudy.control.v1.Status.devices:type_name -> understudy.control.v1.Device
-	23, // 25: understudy.control.v1.Event.at:type_name -> google.protobuf.Timestamp
-	26, // [26:26] is the sub-list for method output_type
-	26, // [26:26] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	22, // 11: understudy.control.v1.Request.reserve:type_name -> understudy.control.v1.Reserve
+	23, // 12: understudy.control.v1.Request.renew:type_name -> understudy.control.v1.Renew
+	24, // 13: understudy.control.v1.Request.release:type_name -> understudy.control.v1.Release
+	4,  // 14: understudy.control.v1.Reply.error:type_name -> understudy.control.v1.Error
+	19, // 15: understudy.control.v1.Reply.status:type_name -> understudy.control.v1.Status
+	18, // 16: understudy.control.v1.Reply.done:type_name -> understudy.control.v1.Done
+	17, // 17: understudy.control.v1.Reply.subscribed:type_name -> understudy.control.v1.Subscribed
+	6,  // 18: understudy.control.v1.Reply.identity:type_name -> understudy.control.v1.Identity
+	25, // 19: understudy.control.v1.Reply.reserved:type_name -> understudy.control.v1.Reserved
+	26, // 20: understudy.control.v1.Reply.released:type_name -> understudy.control.v1.Released
+	1,  // 21: understudy.control.v1.Error.code:type_name -> understudy.control.v1.Error.Code
+	0,  // 22: understudy.control.v1.Pause.scope:type_name -> understudy.control.v1.Scope
+	27, // 23: understudy.control.v1.Pause.for:type_name -> google.protobuf.Duration
+	0,  // 24: understudy.control.v1.Resume.scope:type_name -> understudy.control.v1.Scope
+	27, // 25: understudy.control.v1.SetProfile.for:type_name -> google.protobuf.Duration
+	27, // 26: understudy.control.v1.Subscribe.lease:type_name -> google.protobuf.Duration
+	28, // 27: understudy.control.v1.Subscribed.until:type_name -> google.protobuf.Timestamp
+	28, // 28: understudy.control.v1.Status.at:type_name -> google.protobuf.Timestamp
+	20, // 29: understudy.control.v1.Status.devices:type_name -> understudy.control.v1.Device
+	29, // 30: understudy.control.v1.Device.incoming:type_name -> understudy.control.v1.Leases
+	29, // 31: understudy.control.v1.Device.outgoing:type_name -> understudy.control.v1.Leases
+	28, // 32: understudy.control.v1.Event.at:type_name -> google.protobuf.Timestamp
+	33, // [33:33] is the sub-list for method output_type
+	33, // [33:33] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_control_proto_init() }
@@ -1879,6 +2003,7 @@ func file_control_proto_init() {
 	if File_control_proto != nil {
 		return
 	}
+	file_admission_proto_init()
 	file_control_proto_msgTypes[0].OneofWrappers = []any{
 		(*Request_GetStatus)(nil),
 		(*Request_RunPass)(nil),
@@ -1891,6 +2016,9 @@ func file_control_proto_init() {
 		(*Request_Subscribe)(nil),
 		(*Request_Unsubscribe)(nil),
 		(*Request_GetIdentity)(nil),
+		(*Request_Reserve)(nil),
+		(*Request_Renew)(nil),
+		(*Request_Release)(nil),
 	}
 	file_control_proto_msgTypes[1].OneofWrappers = []any{
 		(*Reply_Error)(nil),
@@ -1898,6 +2026,8 @@ func file_control_proto_init() {
 		(*Reply_Done)(nil),
 		(*Reply_Subscribed)(nil),
 		(*Reply_Identity)(nil),
+		(*Reply_Reserved)(nil),
+		(*Reply_Released)(nil),
 	}
 	file_control_proto_msgTypes[9].OneofWrappers = []any{}
 	type x struct{}

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// What protoc makes of control.proto is what is checked in. Only the version of protoc
+// What protoc makes of the .proto files is what is checked in. Only the version of protoc
 // itself may differ. Without protoc (apt-get install protobuf-compiler) there is nothing to
 // compare with.
 func TestGeneratedCodeIsCurrent(t *testing.T) {
@@ -22,20 +22,22 @@ func TestGeneratedCodeIsCurrent(t *testing.T) {
 	}
 	dir := t.TempDir()
 	out, err := exec.Command("protoc", "--plugin=protoc-gen-go="+string(bytes.TrimSpace(plugin)),
-		"--proto_path=.", "--go_out="+dir, "--go_opt=paths=source_relative", "control.proto").CombinedOutput()
+		"--proto_path=.", "--go_out="+dir, "--go_opt=paths=source_relative", "control.proto", "admission.proto").CombinedOutput()
 	if err != nil {
 		t.Fatalf("protoc: %v\n%s", err, out)
 	}
-	want, err := os.ReadFile(filepath.Join(dir, "control.pb.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := os.ReadFile("control.pb.go")
-	if err != nil {
-		t.Fatal(err)
-	}
 	version := regexp.MustCompile(`(?m)^// \tprotoc +v.*$`)
-	if !bytes.Equal(version.ReplaceAll(got, nil), version.ReplaceAll(want, nil)) {
-		t.Error("control.pb.go is not that of control.proto: go generate ./messages/controlpb")
+	for _, name := range []string{"control", "admission"} {
+		want, err := os.ReadFile(filepath.Join(dir, name+".pb.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(name + ".pb.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(version.ReplaceAll(got, nil), version.ReplaceAll(want, nil)) {
+			t.Errorf("%s.pb.go is not that of %s.proto: go generate ./messages/controlpb", name, name)
+		}
 	}
 }

@@ -24,6 +24,7 @@ type totals struct {
 	strikes, objects, sectors int
 	ended, past               int            // the program, its point
 	failed                    int            // the disk at work
+	takers                    int            // rsyncs that received
 	points                    map[string]int // strikes that met, by point
 	cuts                      map[int]int
 	wrong                     []string
@@ -34,10 +35,10 @@ type totals struct {
 var errWrong = errors.New("something is wrong after a strike")
 
 // campaign strikes so many times, and writes a line for each strike.
-func campaign(ctx context.Context, out io.Writer, dir string, p programs, from uint64, strikes int) (t totals, err error) {
+func campaign(ctx context.Context, out io.Writer, dir string, p programs, at aim, from uint64, strikes int) (t totals, err error) {
 	t.points, t.cuts = map[string]int{}, map[int]int{}
 	for seed := from; t.strikes < strikes; seed++ {
-		err := t.onRig(ctx, out, dir, p, seed, min(perRig, strikes-t.strikes))
+		err := t.onRig(ctx, out, dir, p, at, seed, min(perRig, strikes-t.strikes))
 		if err != nil && !errors.Is(err, errWrong) {
 			return t, fmt.Errorf("seed %d: %w", seed, err)
 		}
@@ -45,8 +46,8 @@ func campaign(ctx context.Context, out io.Writer, dir string, p programs, from u
 	return t, nil
 }
 
-func (t *totals) onRig(ctx context.Context, out io.Writer, dir string, p programs, seed uint64, strikes int) (err error) {
-	r, err := newRig(ctx, dir, p, seed)
+func (t *totals) onRig(ctx context.Context, out io.Writer, dir string, p programs, at aim, seed uint64, strikes int) (err error) {
+	r, err := newRig(ctx, dir, p, at, seed)
 	if err != nil {
 		return err
 	}
@@ -59,11 +60,11 @@ func (t *totals) onRig(ctx context.Context, out io.Writer, dir string, p program
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "seed %d: %d replicas, %d points\n", seed, r.replicas, len(points))
+	fmt.Fprintf(out, "seed %d: %s, %d replicas, %d points\n", seed, r.method, r.replicas, len(points))
 	rnd := rand.New(rand.NewPCG(seed, 1))
 	for range strikes {
 		within, cancel := context.WithTimeout(ctx, perCase)
-		err := t.strike(within, out, r, draw(points, writes, rnd), seed)
+		err := t.strike(within, out, r, r.draw(points, writes, rnd), seed)
 		cancel()
 		if err != nil {
 			return err
@@ -79,6 +80,10 @@ func (r *rig) enumerate(ctx context.Context) (all []point, writes map[scenario]i
 	writes = map[scenario]int{}
 	for _, in := range []scenario{receives, passes} {
 		if err := r.lay(ctx, objects); err != nil {
+			return nil, nil, err
+		}
+		// A server that follows the plan goes on telling, and would have the last word.
+		if err := r.first().RestartServer(ctx); err != nil {
 			return nil, nil, err
 		}
 		before := r.disk.Writes()
@@ -116,13 +121,17 @@ func (t *totals) strike(ctx context.Context, out io.Writer, r *rig, s strike, se
 		return err
 	}
 	plan, before := "", r.disk.Lost()
-	if s.verb == powerFails {
+	struck := func() error { return nil }
+	switch s.verb {
+	case powerFails:
 		r.disk.CutAt(s.nth, s.seed, s.power)
-	} else {
+	case takerDies:
+		struck = r.killTakers(ctx, s.after)
+	default:
 		plan = s.line(s.verb, s.nth) + "\n"
 	}
 	ended, err := r.act(ctx, s.in, plan)
-	if err != nil {
+	if err := errors.Join(err, struck()); err != nil {
 		return err
 	}
 	if err := r.recover(ctx, s); err != nil {
@@ -143,6 +152,8 @@ func (t *totals) strike(ctx context.Context, out io.Writer, r *rig, s strike, se
 	switch {
 	case s.verb == powerFails:
 		t.failed++
+	case s.verb == takerDies:
+		t.takers++
 	case ended || s.verb == "panic":
 		t.points[s.point.String()]++
 	default:
@@ -160,7 +171,7 @@ func (t *totals) strike(ctx context.Context, out io.Writer, r *rig, s strike, se
 }
 
 func (t *totals) String() string {
-	return fmt.Sprintf("%d strikes: the program ended in %d, ran past its point in %d, %d at the disk at work; %d points; without a cut %d, with cuts that keep 0/50/100 %% %d/%d/%d, "+
+	return fmt.Sprintf("%d strikes: the program ended in %d, ran past its point in %d, %d at the disk at work, %d at rsyncs that received; %d points; without a cut %d, with cuts that keep 0/50/100 %% %d/%d/%d, "+
 		"%d sectors lost in all; %d objects laid; %d strikes with something wrong",
-		t.strikes, t.ended, t.past, t.failed, len(t.points), t.cuts[-1], t.cuts[0], t.cuts[50], t.cuts[100], t.sectors, t.objects, len(t.wrong))
+		t.strikes, t.ended, t.past, t.failed, t.takers, len(t.points), t.cuts[-1], t.cuts[0], t.cuts[50], t.cuts[100], t.sectors, t.objects, len(t.wrong))
 }

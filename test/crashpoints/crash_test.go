@@ -27,7 +27,7 @@ func TestCrashPoints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	totals, err := campaign(ctx, t.Output(), dir, p, 1, 3)
+	totals, err := campaign(ctx, t.Output(), dir, p, aim{}, 2, 3)
 	t.Log(totals.String())
 	if err != nil || len(totals.wrong) > 0 {
 		t.Error(err, totals.wrong)
@@ -41,7 +41,7 @@ func TestPlans(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(plan.Faults) != len(points) || len(points) != len(ops)*len(classes) {
+	if len(plan.Faults) != len(points) || len(points) != len(ops)*len(classes)+len(rsyncs) {
 		t.Errorf("%d faults, %d points", len(plan.Faults), len(points))
 	}
 	for _, f := range plan.Faults {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -15,8 +16,9 @@ import (
 )
 
 // rounds is how many passes of both nodes may be needed: one to move everything, one
-// for what a pass does not see that began before the other node had spoken.
-const rounds = 3
+// for what a pass does not see that began before the other node had spoken, and with rsync
+// two for a handoff that has to settle after a push that has to be repeated.
+const rounds = 4
 
 // verdict is what is wrong after a strike; nothing when all is well.
 func (r *rig) verdict(ctx context.Context) (wrong []string, passed int, err error) {
@@ -31,6 +33,9 @@ func (r *rig) verdict(ctx context.Context) (wrong []string, passed int, err erro
 	var unsettled []string
 	for passed < rounds {
 		passed++
+		if err := r.rest(ctx, passed > 1); err != nil {
+			return nil, passed, err
+		}
 		for _, n := range r.nodes() {
 			run, err := n.Once(ctx, r.program)
 			if err != nil {
@@ -49,6 +54,29 @@ func (r *rig) verdict(ctx context.Context) (wrong []string, passed int, err erro
 	}
 	locked, err := r.locked()
 	return append(append(wrong, unsettled...), locked...), passed, err
+}
+
+// rest is the time between passes: the kernel writes all, and Swift's auditor reads what is
+// there, as it does on any node, for an rsync looks at no file that has its name. It comes
+// later than the first pass: who takes an empty file for a copy must show it.
+func (r *rig) rest(ctx context.Context, audit bool) error {
+	if r.method != "rsync" {
+		return nil
+	}
+	if err := r.disk.Sync(); err != nil {
+		return err
+	}
+	if audit {
+		if err := r.first().Audit(ctx, 0); err != nil {
+			return err
+		}
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(settle * time.Second):
+		return nil
+	}
 }
 
 // unsettled is what is not yet as it must end, by Swift's own reading.

@@ -22,6 +22,7 @@ type options struct {
 	from    uint64
 	dir     string
 	bug     string
+	aim     aim
 }
 
 func main() {
@@ -30,6 +31,8 @@ func main() {
 	flag.Uint64Var(&o.from, "from", 1, "the seed of the first pair of nodes")
 	flag.StringVar(&o.dir, "dir", os.TempDir(), "folder for the run, on a file system with user xattrs")
 	flag.StringVar(&o.bug, "bug", os.Getenv("UNDERSTUDY_BUG"), "a bug of the zoo that the programs have")
+	flag.StringVar(&o.aim.method, "method", "", "only this sync_method; else it follows from the seed")
+	flag.BoolVar(&o.aim.cuts, "cuts", false, "only power cuts of the node that receives, while it does or right after it")
 	flag.Parse()
 	os.Exit(sick.Main(&o, needs...))
 }
@@ -58,7 +61,7 @@ func (o *options) Run() int {
 		fmt.Fprintln(os.Stderr, "crashpoints:", err)
 		return 2
 	}
-	t, err := campaign(ctx, os.Stdout, dir, p, o.from, o.strikes)
+	t, err := campaign(ctx, os.Stdout, dir, p, o.aim, o.from, o.strikes)
 	fmt.Println(t.String())
 	switch {
 	case len(t.wrong) > 0:

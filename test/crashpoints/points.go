@@ -3,7 +3,11 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
+	"time"
+
+	"understudy/internal/fault"
 )
 
 // class is a kind of path, as a pattern of fault plans.
@@ -23,6 +27,9 @@ var classes = []class{
 	{"partition", "[0-9]|[0-9][0-9]"},
 	{"objects", "objects"},
 }
+
+// rsyncs are what an rsync can be for.
+var rsyncs = []class{{"push", "push"}, {"proof", "proof"}, {"list", "list"}}
 
 // ops are the operations that change a disk, or by which it is decided what to change.
 var ops = []string{
@@ -60,12 +67,17 @@ const far = 1_000_000_000
 func everywhere() (plan string, points map[string]point) {
 	points = map[string]point{}
 	var lines []string
+	add := func(p point) {
+		lines = append(lines, p.line("kill", far))
+		points[p.line("kill", far)] = p
+	}
 	for _, op := range ops {
 		for _, c := range classes {
-			p := point{op: op, path: c}
-			lines = append(lines, p.line("kill", far))
-			points[p.line("kill", far)] = p
+			add(point{op: op, path: c})
 		}
+	}
+	for _, c := range rsyncs {
+		add(point{op: fault.RsyncOp, path: c})
 	}
 	return strings.Join(lines, "\n") + "\n", points
 }
@@ -78,9 +90,22 @@ var powers = []int{-1, 0, 50, 100}
 // is at work, at a write of the kernel's.
 const powerFails = "power"
 
+// takerDies is the verb of a strike at the rsyncs that take what the other node pushes:
+// its rsync daemon and they are killed while they write, and the daemon is started again.
+const takerDies = "taker"
+
+// longest is how long after the first of them it happens at most.
+const longest = 400 * time.Millisecond
+
 // verbs are how the program ends: before the operation, after it, or not at all but by
 // a panic that somebody catches.
 var verbs = []string{"kill", "kill done", "panic"}
+
+// aim is what strikes are restricted to; the zero value is nothing.
+type aim struct {
+	method string // of synchronising
+	cuts   bool   // only power cuts of the node that receives, and one replica
+}
 
 // strike is one case.
 type strike struct {
@@ -89,6 +114,7 @@ type strike struct {
 	nth   int
 	power int
 	seed  uint64
+	after time.Duration // of takerDies
 }
 
 func (s strike) String() string {
@@ -99,15 +125,30 @@ func (s strike) String() string {
 	if s.power >= 0 {
 		cut = fmt.Sprintf("cut that keeps %d %%", s.power)
 	}
+	if s.verb == takerDies {
+		return fmt.Sprintf("%s: rsyncd and its children are killed %s after the first has come, %s", s.in, s.after, cut)
+	}
 	return fmt.Sprintf("%s, %s at the %d. of %d, %s", s.point, s.verb, s.nth, s.seen, cut)
 }
 
-// draw draws a strike at any of the points, all alike; every fourth is one at the disk.
-func draw(points []point, writes map[scenario]int, rnd *rand.Rand) strike {
-	if rnd.IntN(4) == 0 {
+// draw draws a strike at any of the points, all alike; every fourth is one at the disk,
+// and with rsync every fourth one at those who receive.
+func (r *rig) draw(points []point, writes map[scenario]int, rnd *rand.Rand) strike {
+	switch n := rnd.IntN(4); {
+	case r.cuts: // the last fifth of them come when all is over
+		p := point{in: receives, seen: writes[receives]}
+		return strike{point: p, verb: powerFails, nth: 1 + rnd.IntN(p.seen*5/4+1), power: powers[1+rnd.IntN(2)], seed: rnd.Uint64()}
+	case n == 0:
 		in := []scenario{passes, receives}[rnd.IntN(2)]
 		p := point{in: in, seen: writes[in]}
 		return strike{point: p, verb: powerFails, nth: 1 + rnd.IntN(max(1, p.seen)), power: powers[1+rnd.IntN(3)], seed: rnd.Uint64()}
+	case n == 1 && r.method == "rsync":
+		return strike{
+			point: point{in: receives}, verb: takerDies, after: time.Duration(rnd.Int64N(int64(longest))).Round(time.Millisecond),
+			power: powers[rnd.IntN(len(powers))], seed: rnd.Uint64(),
+		}
+	case n == 2 && r.method == "rsync": // there are only few of these among all points
+		points = slices.DeleteFunc(slices.Clone(points), func(p point) bool { return p.op != fault.RsyncOp })
 	}
 	p := points[rnd.IntN(len(points))]
 	return strike{

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -17,7 +19,11 @@ import (
 
 const (
 	partPower = 3
-	perCase   = 3 * time.Minute
+	// settle is the handoff_settle of the second node with rsync, in seconds: rsync does
+	// not fsync, and the power of who receives is cut. It stands for the time in which the
+	// kernel writes all by itself, so the disk is synced in it.
+	settle  = 2
+	perCase = 3 * time.Minute
 )
 
 // rig is two nodes of ours: the first, which is struck, with a disk that can lose its
@@ -28,6 +34,7 @@ type rig struct {
 	dir      string
 	replicas int
 	method   string
+	cuts     bool // only those of the power of who receives
 	rnd      *rand.Rand
 	disk     *sick.Block
 	program  cluster.Program
@@ -55,9 +62,12 @@ func build(ctx context.Context, dir, bug string) (programs, error) {
 	return p, nil
 }
 
-func newRig(ctx context.Context, dir string, p programs, seed uint64) (r *rig, err error) {
+func newRig(ctx context.Context, dir string, p programs, at aim, seed uint64) (r *rig, err error) {
 	rnd := rand.New(rand.NewPCG(seed, 0))
-	r = &rig{rnd: rnd, replicas: 1 + rnd.IntN(2), method: "ssync", program: cluster.Program{Name: "ours", Path: p.replicator}}
+	r = &rig{rnd: rnd, replicas: 1 + rnd.IntN(2), method: cmp.Or(at.method, []string{"ssync", "rsync"}[seed%2]), cuts: at.cuts, program: cluster.Program{Name: "ours", Path: p.replicator}}
+	if r.cuts {
+		r.replicas = 1 // what the second node gives up, only the first has
+	}
 	if r.dir, err = os.MkdirTemp(dir, "rig-"); err != nil {
 		return nil, fmt.Errorf("make a rig: %w", err)
 	}
@@ -94,6 +104,11 @@ func (r *rig) layOut(ctx context.Context, p programs) (err error) {
 		return err
 	}
 	r.clock = float64(time.Now().Unix() - 7200)
+	if r.method == "rsync" {
+		if err := r.second().WriteConf(map[string]string{"handoff_settle": strconv.Itoa(settle)}); err != nil {
+			return err
+		}
+	}
 	return r.c.Start(ctx, r.nodes()...)
 }
 
@@ -192,7 +207,13 @@ func (r *rig) recover(ctx context.Context, s strike) error {
 	if s.power >= 0 {
 		r.disk.Cut(s.seed, s.power)
 		_ = r.first().SignalServer(syscall.SIGKILL) // it may be gone
+		_ = r.first().SignalRsyncd(syscall.SIGKILL)
 		if err := r.disk.Power(ctx); err != nil {
+			return err
+		}
+	}
+	if s.verb == takerDies || s.power >= 0 {
+		if err := r.first().RestartRsyncd(ctx); err != nil {
 			return err
 		}
 	}

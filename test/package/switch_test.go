@@ -71,7 +71,7 @@ func TestInstallSwitchRollBackPurge(t *testing.T) {
 		r.sh("understudy-switch on && understudy-switch status")
 		r.expect("the switch", "ours")
 	}
-	if out := r.sh("systemd-analyze verify swift-object-replicator.service swift-object-replicator@1.service understudy-serve.service 2>&1 | grep -i understudy || true"); out != "" {
+	if out := r.sh("systemd-analyze verify swift-object-replicator.service swift-object-replicator@1.service understudy-serve.service understudy-fleet.service 2>&1 | grep -i understudy || true"); out != "" {
 		t.Errorf("systemd-analyze verify: %s", out)
 	}
 	for _, state := range []string{"off", "off"} {
@@ -80,7 +80,7 @@ func TestInstallSwitchRollBackPurge(t *testing.T) {
 		r.same("the roll back", installed)
 	}
 
-	r.sh("understudy-switch on && systemctl enable understudy-serve.service && dpkg --remove understudy")
+	r.sh("understudy-switch on && systemctl enable understudy-serve.service understudy-fleet.service && dpkg --remove understudy")
 	r.expect("removing", "stock")
 	r.same("removing", clean)
 	r.sh(install + " && understudy-switch on && dpkg --purge understudy")
@@ -173,7 +173,7 @@ func TestRPM(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"/usr/bin/understudy", ours, "/usr/lib/understudy/systemd/understudy.conf", "/usr/lib/systemd/system/understudy-serve.service"} {
+	for _, want := range []string{"/usr/bin/understudy", ours, "/usr/lib/understudy/systemd/understudy.conf", "/usr/lib/systemd/system/understudy-serve.service", "/usr/lib/systemd/system/understudy-fleet.service"} {
 		if !strings.Contains(string(out), want+"\n") {
 			t.Errorf("it lacks %s:\n%s", want, out)
 		}

@@ -96,6 +96,31 @@ func TestServeUnit(t *testing.T) {
 	}
 }
 
+// TestFleetUnit: the agent's unit starts what it says, confined as the others are, and has
+// no mounts of its own.
+func TestFleetUnit(t *testing.T) {
+	t.Parallel()
+	lines := settings(t, filepath.Join(unitDir, "understudy-fleet.service"))
+	for _, want := range []string{
+		"ExecStart=/usr/bin/understudy-fleet agent", "ConditionFileNotEmpty=/etc/understudy/fleet.json", "User=swift", "Type=exec", "Restart=on-failure",
+	} {
+		if !slices.Contains(lines, want) {
+			t.Errorf("it lacks %s", want)
+		}
+	}
+	for _, l := range settings(t, filepath.Join(unitDir, "understudy-serve.service")) {
+		hardening := regexp.MustCompile(`^(NoNewPrivileges|Capability|Ambient|Memory|Lock|Restrict|SystemCall)`).MatchString(l)
+		if hardening && !slices.Contains(lines, l) {
+			t.Errorf("it lacks %s", l)
+		}
+	}
+	for _, forbidden := range append(namespaced(t), "ExecReload", "RuntimeDirectory") {
+		if slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, forbidden+"=") }) {
+			t.Errorf("it sets %s", forbidden)
+		}
+	}
+}
+
 func swiftConf(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "swift.conf")

@@ -24,6 +24,9 @@ const (
 type clients struct {
 	c    *cluster.Cluster
 	seed uint64
+	// destroy: what only disks have that may be destroyed is as good as not written.
+	destroy bool
+	never   string // the address of a node that gets no handoffs
 
 	mu        sync.Mutex
 	primaries [][]cluster.Device
@@ -33,14 +36,20 @@ type clients struct {
 	counts    map[string]int
 }
 
-func newClients(s *soak) *clients { return &clients{c: s.c, seed: s.o.seed, counts: map[string]int{}} }
+func newClients(s *soak) *clients {
+	w := &clients{c: s.c, seed: s.o.seed, destroy: s.o.destroy, counts: map[string]int{}}
+	if s.o.stock {
+		w.never = s.c.Nodes[nodes-1].IP
+	}
+	return w
+}
 
 // turn makes the clients use another ring.
 func (w *clients) turn(primaries [][]cluster.Device) {
 	var devices []cluster.Device
 	for _, of := range primaries {
 		for _, d := range of {
-			if !slices.Contains(devices, d) {
+			if !slices.Contains(devices, d) && d.IP != w.never {
 				devices = append(devices, d)
 			}
 		}
@@ -85,13 +94,14 @@ func (w *clients) one(rnd *rand.Rand) {
 	if failed := answers.failed; failed > 0 && op.Kind != cluster.Post {
 		second := w.send(others[:min(failed, len(others))], partition, op)
 		answers.took += second.took
+		answers.safe += second.safe
 		w.count("to a handoff", second.took)
 	}
 	w.note(op, answers)
 }
 
 // answers are what the servers said.
-type answers struct{ took, refused, failed int }
+type answers struct{ took, safe, refused, failed int }
 
 func (w *clients) send(to []cluster.Device, partition int, op cluster.Op) answers {
 	var all sync.WaitGroup
@@ -109,6 +119,9 @@ func (w *clients) send(to []cluster.Device, partition int, op cluster.Op) answer
 				a.failed++
 			case status == 201 || status == 202 || status == 204 || status == 404 && op.Kind == cluster.Delete:
 				a.took++
+				if w.safe(d) {
+					a.safe++
+				}
 			case status == 409 || status == 404 && op.Kind == cluster.Post:
 				a.refused++ // it has something newer, or nothing
 			default:
@@ -120,8 +133,8 @@ func (w *clients) send(to []cluster.Device, partition int, op cluster.Op) answer
 	return a
 }
 
-// note keeps account of an operation. Once a server has taken it, it must not be lost:
-// no trouble of this soak destroys what is on a disk. Of one that failed somewhere and
+// note keeps account of an operation. Once a server has taken it whose disks are never
+// destroyed, it must not be lost. Of one that failed somewhere and
 // was taken nowhere nobody can tell.
 func (w *clients) note(op cluster.Op, a answers) {
 	w.mu.Lock()
@@ -130,7 +143,7 @@ func (w *clients) note(op cluster.Op, a answers) {
 	switch {
 	case a.took == 0 && a.failed == 0:
 		w.counts["refused"]++
-	case a.took == 0, a.took == 1 && op.Kind == cluster.Post: // its data may be gone elsewhere
+	case a.safe == 0, a.took == 1 && op.Kind == cluster.Post: // its data may be gone elsewhere
 		w.counts["in doubt"]++
 		w.ledger.Might(op)
 	default:

@@ -23,6 +23,7 @@ const (
 type daemon struct {
 	node    *cluster.Node
 	options map[string]string
+	mutable bool     // faults are allowed: it can be made to reach nobody
 	logs    []string // files of all that have run here
 
 	mu  sync.Mutex
@@ -55,6 +56,9 @@ func (s *soak) drawOptions() map[string]string {
 
 func (d *daemon) writeConf() error {
 	options := map[string]string{}
+	if d.mutable {
+		options["faults_allowed"] = "yes"
+	}
 	for _, from := range []map[string]string{bounds, d.options} {
 		for k, v := range from {
 			options[k] = v

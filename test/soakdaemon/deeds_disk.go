@@ -77,15 +77,19 @@ func (s *soak) unmount() *deed {
 	}
 	d.do = disk.Unmount
 	d.cure = func(ctx context.Context) error {
-		err := filepath.WalkDir(disk.Path, func(path string, _ fs.DirEntry, err error) error {
-			if path != disk.Path && !isMounted(disk.Path) {
-				s.fault("%s: written below the mount point", path)
-			}
-			return err
-		})
-		return errors.Join(err, s.mountAgain(ctx, disk))
+		return errors.Join(s.wantNothingBelow(disk), s.mountAgain(ctx, disk))
 	}
 	return d
+}
+
+// wantNothingBelow demands that nobody has written where a disk is not mounted.
+func (s *soak) wantNothingBelow(disk *sick.XFS) error {
+	return filepath.WalkDir(disk.Path, func(path string, _ fs.DirEntry, err error) error {
+		if path != disk.Path && !isMounted(disk.Path) {
+			s.fault("%s: written below the mount point", path)
+		}
+		return err
+	})
 }
 
 // mountAgain mounts a disk afresh, whatever state it is in.

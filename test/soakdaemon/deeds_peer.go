@@ -2,11 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
+	"path/filepath"
 	"syscall"
+	"time"
 
 	"understudy/internal/cluster"
+	"understudy/internal/observe/control"
+	"understudy/internal/observe/status"
 )
 
 // drawPeer draws a node whose servers are at work, while all other nodes' are.
@@ -36,7 +41,8 @@ func (s *soak) stop(kind string, signal func(*cluster.Node, syscall.Signal) erro
 }
 
 // cutOff takes a node off the network: who connects to it is told so at once, and what is
-// connected already is silent. What it sends itself gets through.
+// connected already is silent. If its daemon is ours, half of the time it reaches nobody
+// either.
 func (s *soak) cutOff() *deed {
 	if !s.o.apart {
 		return nil // others share this network
@@ -55,7 +61,41 @@ func (s *soak) cutOff() *deed {
 		}
 	}
 	d.do, d.cure = route("add"), route("del")
+	if s.rnd.IntN(2) == 0 || s.stocked(d.node) || s.paused(d.node) {
+		return d
+	}
+	d.kind = "cut off both ways"
+	d.do = func(ctx context.Context) error { return errors.Join(route("add")(ctx), mute(ctx, d.node)) }
+	d.cure = func(ctx context.Context) error {
+		if err := route("del")(ctx); err != nil {
+			return err
+		}
+		if err := speak(ctx, d.node); err != nil { // it ends by itself, if it is still in force
+			s.note("the silence of daemon %d was not to be ended: %v", d.node.Number, err)
+		}
+		return nil
+	}
 	return d
+}
+
+// silence is a fault plan: what a daemon sends is lost, and its rsyncs reach nobody.
+const (
+	silence = "net : cut\nrsync : exit 10\n"
+	silent  = time.Minute
+)
+
+func mute(ctx context.Context, n *cluster.Node) error {
+	_, err := control.NewClient(controlSocket(n)).Do(ctx, status.ApplyFaults{Plan: silence, For: silent})
+	return err
+}
+
+func speak(ctx context.Context, n *cluster.Node) error {
+	_, err := control.NewClient(controlSocket(n)).Do(ctx, status.ClearFaults{})
+	return err
+}
+
+func controlSocket(n *cluster.Node) string {
+	return filepath.Join(n.CachePath(), "understudy", "control.sock")
 }
 
 // restartServer restarts an object server of which no thread hangs: it must end first.

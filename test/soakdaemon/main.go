@@ -29,6 +29,8 @@ type options struct {
 	race    bool
 	seeds   int
 	apart   bool
+	destroy bool
+	stock   bool
 }
 
 func main() {
@@ -40,6 +42,8 @@ func main() {
 	flag.BoolVar(&o.race, "race", false, "build our replicator with the race detector")
 	flag.IntVar(&o.seeds, "seeds", 1, "how many runs, each with the next seed")
 	flag.BoolVar(&o.apart, "apart", false, "in a network of its own, in which nodes are cut off, too")
+	flag.BoolVar(&o.destroy, "destroy", false, "disks of the first nodes are destroyed, too; what counts as written is then on another node's")
+	flag.BoolVar(&o.stock, "stock", false, "Swift's own replicator is at work on the last node, until the end of the troubles")
 	flag.Parse()
 	// Inside the mount namespace this program runs once more, with these arguments.
 	inside := sick.Main

@@ -28,6 +28,9 @@ func (s *soak) settle(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := s.relieve(); err != nil {
+		return err
+	}
 	s.lay(ctx)
 	before, err := s.published()
 	if err != nil {

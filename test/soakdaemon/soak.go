@@ -35,7 +35,8 @@ type soak struct {
 	fuse  *sick.Fuse
 	where cluster.Device // the FUSE disk
 
-	daemons []*daemon // by node
+	daemons []*daemon           // by node
+	stock   *cluster.Replicator // of the last node; nil: it has ours
 	ghosts  []ghost
 	ring    ring
 	clients *clients
@@ -101,7 +102,13 @@ func (s *soak) layOut(ctx context.Context) (err error) {
 		return err
 	}
 	for _, n := range s.c.Nodes {
-		d := &daemon{node: n, options: s.drawOptions()}
+		if s.stocked(n) {
+			if err := s.startStock(); err != nil {
+				return err
+			}
+			continue
+		}
+		d := &daemon{node: n, options: s.drawOptions(), mutable: s.o.apart}
 		if err := s.start(d); err != nil {
 			return err
 		}

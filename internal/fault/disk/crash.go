@@ -35,12 +35,16 @@ func (j *journal) crash(device, path string) error {
 		}
 	}
 	var others []change
-	for _, c := range slices.Backward(j.changes) {
+	for i, c := range slices.Backward(j.changes) {
 		if c.device != device {
 			others = append(others, c)
 			continue
 		}
-		errs = append(errs, gone(c.undo()))
+		err := c.undo(c.path(), c.from)
+		if err == nil && c.from != "" {
+			move(j.changes[:i], c.path(), c.from) // what is older is there again
+		}
+		errs = append(errs, gone(err))
 	}
 	slices.Reverse(others)
 	j.changes = others

@@ -47,6 +47,11 @@ func (r *rig) crashed(want ...string) {
 
 func (r *rig) put(name, content string, sync bool) {
 	r.Helper()
+	r.putIn(r.dir, name, content, sync)
+}
+
+func (r *rig) putIn(in store.Dir, name, content string, sync bool) {
+	r.Helper()
 	f := r.open(".", unix.O_TMPFILE|unix.O_RDWR)
 	if _, err := f.Write([]byte(content)); err != nil {
 		r.Fatal(err)
@@ -56,7 +61,32 @@ func (r *rig) put(name, content string, sync bool) {
 			r.Fatal(err)
 		}
 	}
-	if err := errors.Join(f.LinkInto(r.dir, name), f.Close()); err != nil {
+	if err := errors.Join(f.LinkInto(in, name), f.Close()); err != nil {
+		r.Fatal(err)
+	}
+}
+
+func (r *rig) openDir(name string) store.Dir {
+	r.Helper()
+	d, err := r.OpenDir(r.dir, name, false)
+	if err != nil {
+		r.Fatal(err)
+	}
+	r.Cleanup(func() { store.OS().CloseDir(d) })
+	return d
+}
+
+// moveDir makes a directory, which is durable, with two files, which are not, and calls
+// it "after".
+func (r *rig) moveDir(name, first, second string) {
+	r.Helper()
+	if err := os.Mkdir(filepath.Join(r.dev, name), 0o755); err != nil {
+		r.Fatal(err)
+	}
+	in := r.openDir(name)
+	r.putIn(in, first, "one", true)
+	r.putIn(in, second, "two", true)
+	if err := r.Rename(r.dir, name, r.dir, "after"); err != nil {
 		r.Fatal(err)
 	}
 }
@@ -102,6 +132,43 @@ func TestCrashDropsWhatIsNot(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.crashed("hashes.pkl=old", "new=new")
+	})
+	t.Run("names in a directory that is then renamed", func(t *testing.T) {
+		r := newRig(t, willCrash)
+		r.moveDir("before", "1.data", "2.data")
+		r.crashed("before")
+	})
+	t.Run("names in a directory whose new name is durable", func(t *testing.T) {
+		r := newRig(t, willCrash)
+		r.moveDir("before", "1.data", "2.data")
+		if err := r.SyncDir(r.dir); err != nil {
+			t.Fatal(err)
+		}
+		r.crashed("after")
+	})
+	t.Run("the name of a directory whose entries are durable", func(t *testing.T) {
+		r := newRig(t, willCrash)
+		r.moveDir("before", "1.data", "2.data")
+		after := r.openDir("after")
+		if err := r.SyncDir(after); err != nil {
+			t.Fatal(err)
+		}
+		r.crashed("before", "before/1.data=one", "before/2.data=two")
+	})
+	t.Run("content below a directory that is then renamed", func(t *testing.T) {
+		r := newRig(t, willCrash)
+		if err := os.Mkdir(filepath.Join(r.dev, "before"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		r.file("before/2.data", "")
+		f := r.open("before/2.data", unix.O_WRONLY)
+		if _, err := f.Write([]byte("two")); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(r.Rename(r.dir, "before", r.dir, "after"), r.SyncDir(r.dir)); err != nil {
+			t.Fatal(err)
+		}
+		r.crashed("after", "after/2.data=")
 	})
 	t.Run("a whole tree given up", func(t *testing.T) {
 		r := newRig(t, willCrash)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 
 	"understudy/internal/fault"
@@ -35,11 +36,36 @@ const mostChanges = 1 << 16
 // on tells whether anything is kept: whether the plan in force has a crash.
 func (j *journal) on() bool { return j.always || j.faults.Has(fault.Disk, "crash") }
 
-// change is one change of a directory and how it is taken back.
+// change is one change of a directory and how it is taken back. Directories move, and what
+// was changed in them with them: paths are those of now.
 type change struct {
-	device, dir string
-	undo        func() error
-	kept        *kept // given up when the change is durable
+	device, dir, name string
+	from              string                        // of a rename: the path that it had before
+	undo              func(path, from string) error // path is that of name in dir
+	kept              *kept                         // given up when the change is durable
+}
+
+// path is what the change is about.
+func (c *change) path() string { return c.dir + "/" + c.name }
+
+// moved is where a path leads that was in a directory, or that directory, before that got
+// another name.
+func moved(path, old, now string) string {
+	if rest, ok := strings.CutPrefix(path, old); ok && (rest == "" || rest[0] == '/') {
+		return now + rest
+	}
+	return path
+}
+
+// move gives changes the paths that they have since something has another name.
+func move(changes []change, old, now string) {
+	for i := range changes {
+		c := &changes[i]
+		c.dir = moved(c.dir, old, now)
+		if c.from != old { // a name that was taken from a place, not what was in it
+			c.from = moved(c.from, old, now)
+		}
+	}
 }
 
 func newJournal(faults *fault.Injector, always bool) *journal {
@@ -86,8 +112,7 @@ func (j *journal) made(device, dir, name string) {
 	if !j.on() {
 		return
 	}
-	path := dir + "/" + name
-	j.add(change{device: device, dir: dir, undo: func() error { return os.Remove(path) }})
+	j.add(change{device: device, dir: dir, name: name, undo: func(path, _ string) error { return os.Remove(path) }})
 }
 
 // removedDir notes the end of an empty directory.
@@ -95,7 +120,7 @@ func (j *journal) removedDir(device, dir, name string) {
 	if !j.on() {
 		return
 	}
-	j.add(change{device: device, dir: dir, undo: func() error { return os.Mkdir(dir+"/"+name, 0o755) }})
+	j.add(change{device: device, dir: dir, name: name, undo: func(path, _ string) error { return os.Mkdir(path, 0o755) }})
 }
 
 // removed notes the end of a name.
@@ -103,7 +128,7 @@ func (j *journal) removed(device, dir, name string, k *kept) {
 	if !j.on() {
 		return
 	}
-	j.add(change{device: device, dir: dir, kept: k, undo: func() error { return k.bring(dir + "/" + name) }})
+	j.add(change{device: device, dir: dir, name: name, kept: k, undo: func(path, _ string) error { return k.bring(path) }})
 }
 
 func (k *kept) bring(path string) error {
@@ -113,20 +138,22 @@ func (k *kept) bring(path string) error {
 	return os.Rename(k.path, path)
 }
 
-// renamed notes that something has another name, and what had that before.
+// renamed notes that something has another name, and what had that before. What is not
+// durable below a directory goes with it.
 func (j *journal) renamed(device, old, dir, name string, k *kept) {
 	if !j.on() {
 		return
 	}
-	path := dir + "/" + name
+	now := dir + "/" + name
 	j.mu.Lock()
 	for f, at := range j.dirty {
-		if at == old {
-			j.dirty[f] = path
-		}
+		j.dirty[f] = moved(at, old, now)
 	}
+	move(j.changes, old, now)
 	j.mu.Unlock()
-	j.add(change{device: device, dir: dir, kept: k, undo: func() error { return errors.Join(os.Rename(path, old), k.bring(path)) }})
+	j.add(change{device: device, dir: dir, name: name, from: old, kept: k, undo: func(path, from string) error {
+		return errors.Join(os.Rename(path, from), k.bring(path))
+	}})
 }
 
 // synced forgets the changes of a directory: they are durable.

@@ -7,11 +7,14 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"understudy/internal/fault"
 )
@@ -24,14 +27,12 @@ func Answers(faults *fault.Injector, under Dial) Dial {
 		return under
 	}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		era := faults.Era()
 		c, err := under(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}
-		if !faults.Active() {
-			return c, nil // with the faults of a plan that comes later, a later one
-		}
-		a := &answerer{conn: conn{Conn: c, faults: faults, closed: make(chan struct{})}}
+		a := &answerer{conn: conn{Conn: c, faults: faults, closed: make(chan struct{})}, era: era}
 		a.event = fault.Event{Place: fault.Peer, Node: faults.Node()}
 		a.event.Peer, a.event.Port = place(faults, address)
 		return a, nil
@@ -41,6 +42,8 @@ func Answers(faults *fault.Injector, under Dial) Dial {
 // answerer is a connection on which some requests are answered by the plan.
 type answerer struct {
 	conn
+	era      uint64 // of the plan that was in force when it was made
+	used     bool   // by an exchange; of the writer
 	deciding sync.Mutex
 	answer   io.Reader  // nil: the peer's
 	quiet    *fault.Hit // there is no answer while it lasts
@@ -53,14 +56,27 @@ func (a *answerer) taken() (io.Reader, *fault.Hit) {
 	return a.answer, a.quiet
 }
 
+// errBefore is a connection that was kept since another plan. It has not met this one's
+// faults of Net, and looks to its user as if the peer had closed it: clients that keep
+// connections make another then.
+var errBefore = os.NewSyscallError("write", unix.EPIPE)
+
 // Write looks for the beginning of a request: our clients write each head at once.
 func (a *answerer) Write(p []byte) (int, error) {
 	if answer, quiet := a.taken(); answer != nil || quiet != nil {
 		return len(p), nil
 	}
+	used := a.used
+	a.used = true
+	if !a.faults.Active() {
+		return a.Conn.Write(p)
+	}
 	e, ok := requested(p)
 	if !ok {
 		return a.Conn.Write(p)
+	}
+	if used && a.era != a.faults.Era() {
+		return 0, a.failed("write", errBefore)
 	}
 	e.Place, e.Node, e.Peer, e.Port = fault.Peer, a.event.Node, a.event.Peer, a.event.Port
 	h, hit := a.faults.At(&e)

@@ -4,19 +4,22 @@ package rsync
 import (
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
 
 	"understudy/internal/fault"
+	"understudy/internal/fault/failpoint"
 	"understudy/internal/transport/rsync"
 )
 
 // stalled is rsync's exit code for a time-out of its data.
 const stalled = 30
 
-// Spawner puts the faults of Rsync before a way to start processes. Without an injector
+// Spawner puts the faults of Rsync, and before them the points of Process that are about
+// rsyncs, before a way to start processes. Without an injector
 // it is that way itself.
 func Spawner(faults *fault.Injector, under rsync.Spawner) rsync.Spawner {
 	if faults == nil {
@@ -32,6 +35,35 @@ type spawner struct {
 
 // Start implements rsync.Spawner.
 func (s *spawner) Start(argv []string, out io.Writer) rsync.Child {
+	done := failpoint.Reach(s.faults, &fault.Event{Place: fault.Process, Node: s.faults.Node(), Op: fault.RsyncOp, Path: purpose(argv)})
+	return &pointed{s.faulty(argv, out), done}
+}
+
+// pointed is a child whose end is a point as well.
+type pointed struct {
+	rsync.Child
+	done func()
+}
+
+// Exit implements rsync.Child.
+func (p *pointed) Exit() (int, error) {
+	defer p.done()
+	return p.Child.Exit()
+}
+
+// purpose is what an rsync is for, one of fault.RsyncPaths.
+func purpose(argv []string) string {
+	switch {
+	case slices.Contains(argv, "--dry-run"):
+		return "proof"
+	case slices.Contains(argv, "--list-only"):
+		return "list"
+	}
+	return "push"
+}
+
+// faulty starts one with the faults of Rsync.
+func (s *spawner) faulty(argv []string, out io.Writer) rsync.Child {
 	e := fault.Event{Place: fault.Rsync, Node: s.faults.Node()}
 	host, module := destination(argv[len(argv)-1])
 	e.Module = module

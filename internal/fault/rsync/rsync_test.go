@@ -99,3 +99,44 @@ func TestNoInjectorIsNothingBetween(t *testing.T) {
 		t.Errorf("%T stands between", s)
 	}
 }
+
+// The start and the end of an rsync are points of a process, by what it is for.
+func TestPoints(t *testing.T) {
+	for _, test := range []struct {
+		plan string
+		argv []string
+		want string
+	}{
+		{"process op=rsync path=push : panic", []string{"sh", "-c", "echo pushed", "h::m/d"}, "panic, nothing was run"},
+		{"process op=rsync path=push : panic done", []string{"sh", "-c", "echo pushed", "h::m/d"}, "panic after it"},
+		{"process op=rsync path=proof : panic", []string{"sh", "-c", "echo pushed", "h::m/d"}, "went on"},
+		{"process op=rsync path=proof : panic", []string{"sh", "-c", "echo", "--dry-run", "h::m/d"}, "panic, nothing was run"},
+		{"process op=rsync path=list : panic done", []string{"sh", "-c", "echo", "--list-only", "h::m/d"}, "panic after it"},
+	} {
+		if got := struck(t, test.plan, test.argv); got != test.want {
+			t.Errorf("%s with %v: %s, not %s", test.plan, test.argv, got, test.want)
+		}
+	}
+}
+
+func struck(t *testing.T, plan string, argv []string) (what string) {
+	t.Helper()
+	var b bytes.Buffer
+	defer func() {
+		switch r := recover(); {
+		case r == nil:
+			what = "went on"
+		case b.Len() == 0:
+			what = "panic, nothing was run"
+		default:
+			what = "panic after it"
+		}
+	}()
+	c := Spawner(injector(t, plan), rsync.Processes{}).Start(argv, &b)
+	<-c.Done()
+	_, err := c.Exit()
+	if err != nil {
+		t.Error(err)
+	}
+	return ""
+}

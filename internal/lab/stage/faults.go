@@ -80,7 +80,8 @@ func (st *stage) load(plan fault.Plan) error {
 		st.keepCounts(st.counts())
 	}
 	st.plan = plan
-	st.faults.Load(plan)
+	st.cutLinks()
+	st.faults.Load(st.plan)
 	return st.loadOutside()
 }
 

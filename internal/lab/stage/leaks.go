@@ -1,4 +1,4 @@
-package stage
+package lab
 
 import (
 	"bytes"
@@ -12,12 +12,13 @@ import (
 	"time"
 )
 
-// sight is what the process has: goroutines by who began them, descriptors by what they
-// are of, children, locks.
-type sight map[string]int
+// Sight is what a process has: goroutines by who began them, descriptors by what they
+// are of, children, locks, threads that hang in the kernel.
+type Sight map[string]int
 
-func look() sight {
-	s := sight{}
+// Look looks at this process.
+func Look() Sight {
+	s := Sight{}
 	stacks := make([]byte, 64<<20)
 	stacks = stacks[:runtime.Stack(stacks, true)]
 	for _, one := range bytes.Split(stacks, []byte("\n\n")) {
@@ -34,6 +35,13 @@ func look() sight {
 	for _, name := range children {
 		pids, _ := os.ReadFile(name)
 		s["child process"] += len(strings.Fields(string(pids)))
+	}
+	stats, _ := filepath.Glob("/proc/self/task/*/stat")
+	for _, name := range stats {
+		stat, _ := os.ReadFile(name)
+		if _, state, ok := bytes.Cut(stat, []byte(") ")); ok && state[0] == 'D' {
+			s["thread that hangs"]++
+		}
 	}
 	locks, _ := os.ReadFile("/proc/locks")
 	for line := range strings.Lines(string(locks)) {
@@ -61,12 +69,12 @@ func kindOf(target string) string {
 	return kind
 }
 
-// leaks tells what there is more of than before, once all that was on its way out had
+// Leaks tells what there is more of than before, once all that was on its way out had
 // time to go.
-func (s sight) leaks(patience time.Duration) (found []string) {
+func (s Sight) Leaks(patience time.Duration) (found []string) {
 	deadline := time.Now().Add(patience)
 	for {
-		found = s.more(look())
+		found = s.more(Look())
 		if len(found) == 0 || time.Now().After(deadline) {
 			return found
 		}
@@ -74,7 +82,7 @@ func (s sight) leaks(patience time.Duration) (found []string) {
 	}
 }
 
-func (s sight) more(now sight) (found []string) {
+func (s Sight) more(now Sight) (found []string) {
 	for what, n := range now {
 		if strings.Contains(what, "anon_inode") || quiet[what] {
 			continue // the runtime's own

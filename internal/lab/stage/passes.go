@@ -54,9 +54,44 @@ func (st *stage) start(ctx context.Context, n *lab.Node, once bool) (*running, e
 	r := &running{node: n, cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(r.done)
-		r.stats, r.err = e.Run(ctx)
+		if once {
+			r.stats, r.err = e.Run(ctx)
+			return
+		}
+		st.manage(ctx, r, e)
 	}()
 	return r, nil
+}
+
+// firstWait and longestWait are how long a manager waits before it starts an engine again.
+const (
+	firstWait   = 50 * time.Millisecond
+	longestWait = 2 * time.Second
+)
+
+// manage runs an engine that is to go on for ever, as a service manager does: one that
+// ends with an error is started again, later each time.
+func (st *stage) manage(ctx context.Context, r *running, e lab.Engine) {
+	for wait := firstWait; ; wait = min(2*wait, longestWait) {
+		r.stats, r.err = e.Run(ctx)
+		if r.err == nil || ctx.Err() != nil || errors.Is(r.err, context.Canceled) {
+			return
+		}
+		st.diary.say(name(r.node), "the engine ended: %v; it is started again in %s", r.err, wait)
+		st.tally.mu.Lock()
+		st.tally.restarts++
+		st.tally.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		var err error
+		if e, err = r.node.Engine(false); err != nil {
+			r.err = err
+			return
+		}
+	}
 }
 
 // beginPass starts a pass of the nodes that are up and have no engine that goes on by

@@ -18,6 +18,7 @@ import (
 
 	"understudy/internal/fault"
 	"understudy/internal/lab"
+	"understudy/internal/lab/links"
 	"understudy/internal/scenario"
 )
 
@@ -30,6 +31,9 @@ type Options struct {
 	// Process is a program, and its first arguments, that runs lab.Inside for a folder and
 	// a node's name: each node is a process of its own. Nil: all are in this one.
 	Process []string
+	// Networks gives each such node a network of its own, so that cuts are of links. It
+	// needs the right to make them: see links.ErrNone.
+	Networks bool
 
 	// Linger is how long what is on its way out may take before it counts as leaked; 0 is 10 s.
 	Linger time.Duration
@@ -58,6 +62,8 @@ type stage struct {
 	faults  *fault.Injector // nil: the scenario has none
 	rng     *rand.Rand
 
+	links  *links.Net // nil: all are on the loopback
+	cuts   *cuts      // of links, by the plan in force; nil: none
 	diary  *diary
 	tally  tally
 	pass   *passing // in the background; nil: none
@@ -75,6 +81,7 @@ type tally struct {
 	passes, removed, pushed, failures int
 	stuck                             []string
 	quarantined, written              int
+	restarts                          int // of engines, by their manager
 	leaked, touched                   []string
 	unwritten                         atomic.Int64 // requests that nobody took
 }
@@ -92,7 +99,7 @@ func Run(ctx context.Context, s *scenario.Scenario, o Options) (*Result, error) 
 		told: s, options: o, begun: time.Now(), rng: rand.New(rand.NewPCG(o.Seed, 7)), run: map[int]*running{}, before: coverage{},
 	}
 	st.diary = newDiary(st.begun, o.Tell)
-	before := look()
+	before := lab.Look()
 	result, err := st.play(ctx)
 	if closeErr := st.close(); closeErr != nil && err == nil {
 		st.tally.gotStuck(closeErr.Error())
@@ -101,7 +108,7 @@ func Run(ctx context.Context, s *scenario.Scenario, o Options) (*Result, error) 
 		return nil, fmt.Errorf("run scenario %s: %w", s.Title, err)
 	}
 	closed := time.Now()
-	st.tally.leaked = before.leaks(cmp.Or(o.Linger, linger))
+	st.tally.leaked = append(st.tally.leaked, before.Leaks(cmp.Or(o.Linger, linger))...)
 	if took := time.Since(closed); took > time.Second {
 		st.diary.say("", "  it took %.1f s until all was gone", took.Seconds())
 	}
@@ -141,10 +148,17 @@ func (st *stage) build(ctx context.Context) (err error) {
 	if NeedsProcesses(st.told) && st.options.Process == nil {
 		return fmt.Errorf("%w: its faults end processes, and each node has to be one of its own", ErrScenario)
 	}
+	if st.options.Networks {
+		if st.links, err = links.New(ctx, st.told.Cluster.Nodes); err != nil {
+			return err
+		}
+		st.world.Dial = st.links.Dial
+	}
 	st.cluster, err = lab.NewOfSpec(ctx, st.world, lab.Spec{
 		Dir: st.options.Dir, Options: st.world.Options, OwnRings: true,
 		Log:    func(node int) zerolog.Logger { return st.diary.logger(node) },
 		Faults: st.seat, Process: st.options.Process, Heard: st.diary.heard, Died: st.died,
+		Links: st.links, Leaked: st.leaked, Linger: cmp.Or(st.options.Linger, linger),
 	})
 	if errors.Is(err, lab.ErrOptions) {
 		return fmt.Errorf("%w: %w", ErrScenario, err)
@@ -152,6 +166,7 @@ func (st *stage) build(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	st.cutLinks()
 	if err := st.loadOutside(); err != nil {
 		return err
 	}
@@ -195,8 +210,25 @@ func (st *stage) quiet(ctx context.Context) error {
 	return st.endPlay(ctx)
 }
 
-// close ends the servers.
+// leaked notes what a node's process had left when it was told to end.
+func (st *stage) leaked(node int, found []string) {
+	st.tally.mu.Lock()
+	defer st.tally.mu.Unlock()
+	for _, what := range found {
+		st.tally.leaked = append(st.tally.leaked, lab.WorldNode{Number: node}.Name()+": "+what)
+	}
+}
+
+// close ends the servers, and then their networks.
 func (st *stage) close() error {
+	err := st.closeNodes()
+	if st.links != nil {
+		err = errors.Join(err, st.links.Close())
+	}
+	return err
+}
+
+func (st *stage) closeNodes() error {
 	st.endFaults()
 	st.haltAll()
 	if st.pass != nil {
@@ -214,7 +246,7 @@ func (st *stage) close() error {
 	select {
 	case err := <-closed:
 		return err
-	case <-time.After(graceful):
+	case <-time.After(2 * graceful): // each process has as long to be rid of what it has
 		return errors.New("the servers do not end")
 	}
 }

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 4 && os.Args[1] == "node" { // a node that is a process of its own
 		i, err := lab.NewInside(os.Args[2], os.Args[3], os.Stdout)
 		if err == nil {
-			err = i.Serve(context.Background(), os.Stdin)
+			err = i.Serve(context.Background(), &forgetful{File: os.Stdin})
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -99,7 +99,7 @@ func (r *Result) finish(st *stage) {
 	r.counts["stuck"], r.counts["leaked"] = len(t.stuck), len(t.leaked)
 	r.counts["passes"], r.counts["removed"], r.counts["pushed"] = t.passes, t.removed, t.pushed
 	r.counts["failures"], r.counts["quarantined"], r.counts["written"] = t.failures, t.quarantined, t.written
-	r.counts["crashes"] = st.diary.crashes
+	r.counts["crashes"], r.counts["restarts"] = st.diary.crashes, st.tally.restarts
 	r.Coverage = st.coverage()
 	for _, e := range st.told.Expected() {
 		got := st.measure(r, e)

@@ -19,7 +19,8 @@ type form interface {
 	render(e entry, worst severity) (line []byte, ok bool)
 }
 
-// swiftForm is Swift's line: `name: message`, with #012 for each line break.
+// swiftForm is Swift's line: `name: message`, with #012 for each line break, and nothing
+// else in it that is not seen.
 type swiftForm struct {
 	name      string
 	maxLength int
@@ -28,7 +29,7 @@ type swiftForm struct {
 func (f swiftForm) line(e event) string {
 	b := append([]byte(f.name), ": "...)
 	line := strings.ReplaceAll(string(e.appendText(b)), "\n", "#012")
-	return cut(shorten(line, f.maxLength), maxLineBytes)
+	return cut(visible(cut(shorten(line, f.maxLength), maxLineBytes), ""), maxLineBytes)
 }
 
 // shorten applies log_max_line_length, which counts characters.
@@ -90,7 +91,7 @@ func (consoleForm) render(en entry, worst severity) ([]byte, bool) {
 	if e.severity > worst {
 		return nil, false
 	}
-	text := cut(string(e.appendText(nil)), maxLineBytes)
+	text := cut(indented(string(e.appendText(nil))), maxLineBytes)
 	return fmt.Appendf(nil, "%s %-8s %s\n", en.at.UTC().Format("15:04:05.000"), e.severity, text), true
 }
 
@@ -99,15 +100,15 @@ type jsonForm struct{}
 
 var (
 	timeKey     = []byte(`"time":`)
-	emptyObject = []byte("{}\n")
+	emptyObject = []byte("{}")
 )
 
 func (jsonForm) render(en entry, worst severity) ([]byte, bool) {
 	if e := en.event(); e.severity > worst {
 		return nil, false
 	}
-	p := withoutMarker(en.json)
-	if bytes.Contains(p, timeKey) || !bytes.HasPrefix(p, []byte("{")) || bytes.Equal(p, emptyObject) {
+	p := visibleJSON(withoutMarker(en.json))
+	if bytes.Contains(p, timeKey) || !bytes.HasPrefix(p, []byte("{")) || bytes.Equal(bytes.TrimSpace(p), emptyObject) {
 		return p, true
 	}
 	line := fmt.Appendf(nil, `{"time":%q,`, en.at.UTC().Format(time.RFC3339Nano))

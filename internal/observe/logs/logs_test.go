@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -192,7 +193,10 @@ func TestActorLoggerIsQuiet(t *testing.T) {
 
 // Whatever bytes come, a line is one line of valid text within its bound.
 func FuzzRender(f *testing.F) {
-	for _, seed := range []string{`{"level":"info","message":"x"}`, `{"swift":true,"message":"a\nb"}`, `{"a":{"b":[1]},"error":"e"}`, `{`, ``, "\x00\n", `{"level":3,"message":{}}`, `{"a":1}{`} {
+	for _, seed := range []string{
+		`{"level":"info","message":"x"}`, `{"swift":true,"message":"a\nb"}`, `{"a":{"b":[1]},"error":"e"}`, `{`, ``, "\x00\n", `{"level":3,"message":{}}`, `{"a":1}{`,
+		"{\"swift\":true,\"message\":\"a\u0085\u2028\u202eb\x7f\"}", `{"swift":true,"message":"\u0000\u001b[2J\r\u009b"}`,
+	} {
 		f.Add([]byte(seed), 0)
 	}
 	f.Fuzz(func(t *testing.T, p []byte, limit int) {
@@ -201,11 +205,14 @@ func FuzzRender(f *testing.F) {
 		if !ok || bytes.ContainsRune(line, '\n') || len(line) > maxLineBytes+10 || line[len(line)-1] != 0 {
 			t.Fatalf("%q", line)
 		}
-		if utf8.Valid(p) && !utf8.Valid(line) {
+		if !utf8.Valid(line) || bytes.ContainsFunc(line[:len(line)-1], unseen) {
+			t.Fatalf("%q", line)
+		}
+		if line, _ := (consoleForm{}).render(e, debug); !utf8.Valid(line) || bytes.ContainsFunc(line, func(r rune) bool { return unseen(r) && r != '\n' && r != '\t' }) {
 			t.Fatalf("%q", line)
 		}
 		if json.Valid(p) && bytes.HasPrefix(p, []byte(`{"`)) {
-			if line, ok := (jsonForm{}).render(e, debug); !ok || !json.Valid(line) {
+			if line, ok := (jsonForm{}).render(e, debug); !ok || !json.Valid(line) || bytes.ContainsFunc(line, func(r rune) bool { return unseen(r) && !unicode.IsSpace(r) }) {
 				t.Fatalf("%q", line)
 			}
 		}

@@ -183,6 +183,20 @@ func (s *Set) reclaimable(i int, now time.Time, reclaimAge time.Duration) bool {
 	return age > reclaimAge.Seconds()
 }
 
+// Waiting are the files of metadata that are kept without data, newest first: their
+// data may still be on the way.
+func (s *Set) Waiting() (metas []*Info) {
+	if s.Data != nil {
+		return nil
+	}
+	for _, i := range s.metas {
+		if !s.dead[i] {
+			metas = append(metas, &s.infos[i])
+		}
+	}
+	return metas
+}
+
 // AppendHashText appends what the object adds to the md5 of its suffix: the
 // times of the files that make its state. Contents, sizes and the object's hash
 // are not in it. Swift: obj/diskfile.py _hash_suffix_dir.

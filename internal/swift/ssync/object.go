@@ -9,17 +9,26 @@ import (
 
 // Entry is an object as a sender finds it on a disk. Files are the names of its
 // files, that of the data file or tombstone first; also those that are kept
-// although newer ones say all that they say.
+// although newer ones say all that they say. Where only metadata waits for its data,
+// Data is zero.
 type Entry struct {
 	Offer
 	Files []string
+}
+
+// Bases is how many of Files are no metadata: 1, or 0 where only metadata waits.
+func (e *Entry) Bases() int {
+	if e.Data.IsZero() {
+		return 0
+	}
+	return min(1, len(e.Files))
 }
 
 // Object is an object opened to be sent. Its metadata was proven to belong to it.
 type Object struct {
 	Entry
 	Name     string            // /account/container/object, raw bytes
-	Deleted  bool              // Data is a tombstone's, and there is no Body
+	Deleted  bool              // there is no data: Data is a tombstone's, or zero
 	DataMeta metadata.Metadata // of the data file or the tombstone
 	PostMeta metadata.Metadata // of POSTs, with the newest content type; nil for none
 	Size     int64             // of the data file, as its metadata says too

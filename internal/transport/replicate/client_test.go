@@ -127,6 +127,7 @@ func TestNoUsableAnswer(t *testing.T) {
 		{"many headers", "HTTP/1.1 200 OK\r\n" + strings.Repeat("X: y\r\n", 200) + "\r\n", "", "more than 128 response headers"},
 		{"endless 100", strings.Repeat("HTTP/1.1 100 Continue\r\nX: y\r\n\r\n", 200), "", "more than 128 response headers"},
 		{"not HTTP", "SSH-2.0-OpenSSH_9.2\r\n", "BadStatusLine: SSH-2.0-OpenSSH_9.2", "bad status line"},
+		{"noise", "\x00\x1b[2J\xff" + strings.Repeat("x", 7000) + "\n", "BadStatusLine: \x00\x1b[2J\uFFFD" + strings.Repeat("x", 394) + "...", "bad status line"},
 		{"HTTP/2", "HTTP/2.0 200 OK\r\n\r\n", "BadStatusLine: HTTP/2.0 200 OK", "bad status line"},
 		{"bad length", "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n", "", "bad content length"},
 		{"two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", "", "bad content length"},

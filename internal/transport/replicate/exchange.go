@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -165,7 +166,7 @@ func Why(err error) string {
 	}
 	var bad *badStatusLine
 	if errors.As(err, &bad) {
-		return "BadStatusLine: " + bad.line
+		return "BadStatusLine: " + shown(bad.line)
 	}
 	for _, w := range whys {
 		if errors.Is(err, w.errno) {
@@ -173,6 +174,19 @@ func Why(err error) string {
 		}
 	}
 	return ""
+}
+
+// shown is what is told of what a peer has said. It is any text; who prints it makes it
+// harmless.
+//
+// Unlike Swift: which logs up to 64 KiB of it, once for each partition.
+func shown(text string) string {
+	const most = 400
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if r := []rune(text); len(r) > most {
+		return string(r[:most]) + "..."
+	}
+	return text
 }
 
 var whys = []struct {

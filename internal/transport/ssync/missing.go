@@ -59,7 +59,7 @@ func (s *session) offer(e wire.Entry) error {
 	}
 	o := offered{}
 	if s.job.Handoff {
-		o.files = slices.Clone(e.Files)
+		o.files, o.bases = slices.Clone(e.Files), e.Bases()
 	}
 	if s.probe {
 		e.Offer = doubtful(e.Offer)

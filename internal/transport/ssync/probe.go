@@ -39,7 +39,7 @@ func (s *session) doubt(ctx context.Context) (messages.Silence, error) {
 	}
 	var hashes []string
 	for k, o := range s.offered {
-		if !o.data && !o.meta && len(o.files) > 1 {
+		if !o.data && !o.meta && len(o.files) > o.bases {
 			hashes = append(hashes, k.String())
 		}
 	}

@@ -61,7 +61,11 @@ func rigTo(t *testing.T, to *server, changes ...func(*Config)) *rig {
 	cfg := Config{
 		ConnTimeout: patience, NodeTimeout: patience, HTTPTimeout: patience, Log: zerolog.New(r.log),
 		Open: func(ctx context.Context, job messages.SyncJob) (Objects, error) {
-			o, err := disks.OpenObjects(ctx, job.Partition, paths)
+			open := disks.OpenObjects
+			if job.Handoff {
+				open = disks.OpenHeld
+			}
+			o, err := open(ctx, job.Partition, paths)
 			if err != nil {
 				return nil, err
 			}

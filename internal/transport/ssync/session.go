@@ -77,6 +77,7 @@ func (k key) String() string { return hex.EncodeToString(k[:]) }
 // offered is what became of an offer.
 type offered struct {
 	files  []string // that the offer stands for; kept for reverts only
+	bases  int      // of these: those that are no metadata
 	lossy  bool     // the offer left out offsets
 	legacy bool     // the receiver wants data only, and knows nothing else
 	data   bool     // wanted
@@ -205,7 +206,7 @@ func (s *session) disconnect() {
 
 // result is what a session that ended well has achieved.
 func (s *session) result() messages.SyncResult {
-	proven := messages.Files{}
+	result := messages.SyncResult{}
 	deletable := 0
 	for k, o := range s.offered {
 		wanted := o.data || o.meta
@@ -213,32 +214,44 @@ func (s *session) result() messages.SyncResult {
 			continue
 		}
 		deletable++
+		if !s.job.Handoff {
+			continue
+		}
 		files := o.files
-		if o.legacy || (o.lossy || o.data || o.bare) && !o.meta && len(files) > 0 {
+		if o.legacy || (o.lossy || o.data || o.bare) && !o.meta {
 			// The receiver was not told of the metadata, or not of all of it. Or it has
 			// a tombstone: then it wants the data alone, although it lacks both.
 			// Swift: obj/ssync_receiver.py Receiver._check_local.
-			files = files[:min(1, len(files))]
+			files = files[:o.bases]
 		}
-		if files = s.held(k.String(), files); len(files) > 0 && s.job.Handoff {
-			proven[k.String()] = files
+		keep(&result.Proven, k.String(), s.held(k.String(), files))
+		if o.bare {
+			keep(&result.Waiting, k.String(), s.held(k.String(), o.files[o.bases:]))
 		}
 	}
 	s.log.Debug().Bool("swift", true).Msgf(
 		"ssync completed ok: dev: %s, part: %d, policy: %d, num suffixes: %d, available: %d, sent: %d, deletable: %d",
 		s.job.Partition.Device, s.job.Partition.Number, s.job.Partition.Policy,
 		len(s.job.Suffixes), len(s.offered), len(s.wanted), deletable)
-	ok := !s.unlisted && !s.unreadable && s.refused == 0
+	result.OK = !s.unlisted && !s.unreadable && s.refused == 0
 	if s.job.Handoff && s.unsent > 0 {
-		ok = false
+		result.OK = false
 	}
-	if !ok {
+	if !result.OK {
 		s.log.Error().Int("objects", s.unsent).Msg("sync is incomplete: objects could not be listed or sent")
 	}
-	if len(proven) == 0 {
-		proven = nil
+	return result
+}
+
+// keep notes files of an object, if there are any.
+func keep(of *messages.Files, hash string, files []string) {
+	if len(files) == 0 {
+		return
 	}
-	return messages.SyncResult{OK: ok, Proven: proven}
+	if *of == nil {
+		*of = messages.Files{}
+	}
+	(*of)[hash] = files
 }
 
 // held keeps those files of an object that count towards giving it up.

@@ -74,6 +74,9 @@ func (s *session) update(ctx context.Context, k key) error {
 	// What was sent proves what was offered only if it is that: the object may have
 	// become another since.
 	o.sent = slices.Equal(object.Files, o.files) || !s.job.Handoff
+	if o.data && object.Deleted {
+		o.meta = false // it would find nothing to change
+	}
 	s.offered[k] = o
 	return nil
 }
@@ -118,6 +121,8 @@ func (s *session) prepare(ctx context.Context, object *wire.Object, o offered) (
 		return nil
 	}
 	switch {
+	case o.data && object.Data.IsZero():
+		return nil, nil // the metadata goes on waiting
 	case o.data && object.Deleted:
 		return parts, add("send_delete", object.Delete())
 	case o.data:

@@ -43,6 +43,23 @@ func afterName(stat []byte) []byte {
 	return stat[i+2:]
 }
 
+// ChildrenOf are the children of a process.
+func ChildrenOf(pid int) (children []int) {
+	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	if err != nil {
+		return nil
+	}
+	for _, list := range lists {
+		text, _ := os.ReadFile(list) // the thread may have ended
+		for _, word := range bytes.Fields(text) {
+			if child, err := strconv.Atoi(string(word)); err == nil {
+				children = append(children, child)
+			}
+		}
+	}
+	return children
+}
+
 // Running lists the processes whose command lines contain all of the words.
 func Running(words ...string) []int {
 	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")

@@ -59,6 +59,15 @@ func (d *XFS) Mount(ctx context.Context) error {
 	return command(ctx, "mount", "-o", "loop", d.image, d.Path)
 }
 
+// Remake makes the file system anew: all that was on the disk is gone. It must not be
+// mounted, and is not mounted; its root belongs to root then.
+func (d *XFS) Remake(ctx context.Context) error {
+	if mounted(ctx, d.Path) {
+		return fmt.Errorf("make disk %s anew: it is mounted", d.Path)
+	}
+	return command(ctx, "mkfs.xfs", "-q", "-f", d.image)
+}
+
 // Unmount unmounts the disk as an operator does: while it is in use it tries again,
 // as long as the context allows.
 func (d *XFS) Unmount(ctx context.Context) error {
