@@ -7,7 +7,7 @@ BENCH    ?= --out docs/benchmarks.md
 # hundreds of them. What it has found it has told by then.
 export GORACE ?= atexit_sleep_ms=100
 
-.PHONY: build test tools lint unit clusters interop process faults package package-test bench bench-faults fuzz soak soak-daemon demo scenarios campaign nemesis crashpoints zoo
+.PHONY: build test tools lint unit clusters interop process faults package package-test bench bench-faults fuzz soak soak-daemon demo scenarios campaign nemesis crashpoints zoo zoo-sim
 
 build:
 	$(GO) build -o bin/ ./cmd/...
@@ -101,6 +101,10 @@ crashpoints: tools
 # Programs that are broken on purpose: a test must find each of them.
 zoo: tools
 	$(GO) run ./test/zoo
+
+# The bugs of the zoo that simulated clusters show, by their campaigns.
+zoo-sim:
+	$(GO) run ./test/zoo -simulated
 
 # Four nodes in one process lose a disk and get it back. Needs nothing but Go.
 demo:

@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	seeds = flag.Uint64("sim.seeds", 3, "how many seeds TestCampaign runs, after those that have failed once")
+	seeds = flag.Uint64("sim.seeds", 2, "how many seeds TestCampaign runs, after those that have failed once")
 	from  = flag.Uint64("sim.from", 1, "the first of them")
 	trace = flag.String("sim.trace", "", "a file for the steps and the logs of each run; those of second runs go to FILE.again")
 	first = flag.Bool("sim.first", false, "end with the first seed that does not hold")

@@ -91,6 +91,7 @@ func (w *world) rage() {
 		s := w.sched.Steps()
 		m.tick()
 		w.glance(s)
+		collect(s)
 		if s >= nextStrike {
 			nextStrike = s + 1 + m.rng.Uint64N(uint64(2*w.plan.pause))
 			m.strike()
@@ -149,7 +150,9 @@ func (w *world) audit(d *disk) {
 				}
 				d.fs.Drop(o.dir())
 			}
-			d.fs.Drop(o.policy.Dir() + "/" + strconv.FormatUint(uint64(o.part), 10) + "/hashes.pkl")
+			part := o.policy.Dir() + "/" + strconv.FormatUint(uint64(o.part), 10)
+			d.fs.Drop(part + "/hashes.pkl")
+			w.audited[d.String()+"/"+part] = true
 		})
 	}
 }
@@ -175,6 +178,7 @@ func (w *world) settle() time.Duration {
 	var found []string
 	ok := len(w.problems) > 0 || w.sched.Run(func() bool {
 		w.glance(w.sched.Steps())
+		collect(w.sched.Steps())
 		if time.Now().Before(next) || w.clients.busy > 0 {
 			return false
 		}

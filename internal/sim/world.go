@@ -43,7 +43,8 @@ type world struct {
 	faults      map[string]int
 	edges       map[string]int
 	problems    []string
-	hashed      int // partitions of which hashes.pkl was judged
+	audited     map[string]bool // partitions that the auditor has taken something from
+	hashed      int             // partitions of which hashes.pkl was judged
 	clients     clients
 }
 
@@ -85,7 +86,7 @@ var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 // a bubble.
 func newWorld(seed uint64, dir string, trace io.Writer) (*world, error) {
 	time.Sleep(time.Until(epoch))
-	w := &world{seed: seed, log: zerolog.Nop(), faults: map[string]int{}, edges: map[string]int{}, rings: filepath.Join(dir, "rings")}
+	w := &world{seed: seed, log: zerolog.Nop(), faults: map[string]int{}, edges: map[string]int{}, audited: map[string]bool{}, rings: filepath.Join(dir, "rings")}
 	w.plan = drawPlan(w.source("plan"))
 	w.sched = sched.New(w.source("schedule"), trace)
 	if trace != nil {

@@ -22,9 +22,14 @@ const perTest = 5 * time.Minute
 
 func main() {
 	only := flag.String("only", "", "this bug alone")
+	simulation := flag.Bool("simulated", false, "by campaigns of simulated clusters, those that they can find")
 	flag.Parse()
+	all := bugs
+	if *simulation {
+		all = bySimulation()
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	missed, err := run(ctx, *only)
+	missed, err := run(ctx, all, *only)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "zoo:", err)
@@ -37,7 +42,7 @@ func main() {
 }
 
 // run tries the bugs and counts those that are not found.
-func run(ctx context.Context, only string) (missed int, err error) {
+func run(ctx context.Context, bugs []bug, only string) (missed int, err error) {
 	dir, err := os.MkdirTemp("", "understudy-zoo-")
 	if err != nil {
 		return 0, fmt.Errorf("make a folder for the programs: %w", err)
@@ -109,7 +114,11 @@ func (b *bug) verdict(ctx context.Context, program string) (string, error) {
 func (b *bug) try(ctx context.Context, program, name string) (bool, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, perTest)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program, "-test.run", "^"+b.test+"$", "-test.v", "-test.count", "1")
+	args := append([]string{"-test.run", "^" + b.test + "$", "-test.v", "-test.count", "1"}, b.args...)
+	if name == "" && len(b.args) > 0 {
+		args = append(args, "-sim.seeds=1") // the one that shows the bug
+	}
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = b.pkg
 	cmd.Env = append(os.Environ(), "UNDERSTUDY_BUG="+name)
 	cmd.WaitDelay = time.Second
