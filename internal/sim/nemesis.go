@@ -2,6 +2,8 @@ package sim
 
 import (
 	"math/rand/v2"
+	"slices"
+	"strconv"
 	"time"
 
 	"understudy/internal/lab"
@@ -31,6 +33,10 @@ func (m *nemesis) strike() {
 	kind := w.plan.kinds[m.rng.IntN(len(w.plan.kinds))]
 	n := w.nodes[m.rng.IntN(len(w.nodes))]
 	d := n.disks[m.rng.IntN(len(n.disks))]
+	if holders := w.holders(); kind == "full" && len(holders) > 0 { // which must be drained
+		d = holders[m.rng.IntN(len(holders))]
+		n = d.node
+	}
 	w.sched.Note("nemesis " + kind + " " + d.String())
 	undo := func() { d.mend() }
 	switch kind {
@@ -54,8 +60,7 @@ func (m *nemesis) strike() {
 		n.jump(time.Duration(m.rng.Int64N(int64(48*time.Hour))) - 24*time.Hour)
 		undo = func() { n.jump(0) }
 	case "full":
-		d.set(func() { d.full = true })
-		d.fs.SetSize(d.fs.Used() + int64(m.rng.IntN(2000)))
+		d.fill(int64(m.rng.IntN(2000)))
 	case "unmount":
 		if d.unmounted || n.boot == nil {
 			return
@@ -80,9 +85,8 @@ func (m *nemesis) strike() {
 		return
 	}
 	w.fault(kind)
-	m.heals = append(m.heals, heal{
-		step: w.sched.Steps() + 50 + m.rng.Uint64N(2000), at: time.Now().Add(time.Duration(1+m.rng.IntN(300)) * time.Second), do: undo,
-	})
+	h := heal{step: w.sched.Steps() + 50 + m.rng.Uint64N(2000), at: time.Now().Add(time.Duration(1+m.rng.IntN(300)) * time.Second), do: undo}
+	m.heals = append(m.heals, h)
 }
 
 // tick heals what is due.
@@ -200,4 +204,32 @@ func (d *disk) spare(some func(*object) bool) bool {
 		}
 	}
 	return true
+}
+
+// holders are the disks that hold handoffs, by the rings of now.
+func (w *world) holders() (found []*disk) {
+	for _, n := range w.nodes {
+		for _, d := range n.disks {
+			if w.holds(d) {
+				found = append(found, d)
+			}
+		}
+	}
+	return found
+}
+
+func (w *world) holds(d *disk) bool {
+	here := lab.Spot{Node: d.node.number, Device: d.name}
+	for _, p := range w.drawn.Policies {
+		if p.Erasure {
+			continue
+		}
+		for _, name := range d.fs.Names(p.Dir()) {
+			part, err := strconv.ParseUint(name, 10, 32)
+			if err == nil && uint32(part) < p.Partitions() && !slices.Contains(p.Primaries(uint32(part)), here) {
+				return true
+			}
+		}
+	}
+	return false
 }

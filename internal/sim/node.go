@@ -136,6 +136,12 @@ func (d *disk) forgetful(c simfs.Call) bool {
 	return true
 }
 
+// fill leaves so many bytes free.
+func (d *disk) fill(room int64) {
+	d.set(func() { d.full = true })
+	d.fs.SetSize(d.fs.Used() + room)
+}
+
 func (d *disk) isFull() bool {
 	d.node.world.mu.Lock()
 	defer d.node.world.mu.Unlock()

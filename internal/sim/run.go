@@ -37,6 +37,7 @@ const (
 	healLimit  = 45 * time.Minute
 	healSteps  = 1_500_000
 	chaosLimit = 40 * time.Minute
+	fullFor    = 3 * time.Minute // a disk with handoffs that was full when the faults ended
 )
 
 // Run runs a seed in the bubble of testing/synctest that it is called in. trace gets
@@ -112,7 +113,12 @@ func (w *world) rage() {
 	w.net.Heal()
 	for _, n := range w.nodes {
 		for _, d := range n.disks {
+			full := d.isFull() && w.holds(d)
 			d.mend()
+			if full { // it has to be drained, and only then has room
+				d.fill(0)
+				w.sched.After(fullFor, "room on "+d.String(), d.mend)
+			}
 		}
 		n.jump(0)
 		m.up(n)
