@@ -165,7 +165,8 @@ var passOptions = []Option{
 	{
 		Name: "handoff_settle", Group: "Passes", Scope: Replicator, Kind: Seconds, Default: "0", Effect: Own, valid: atLeast(0),
 		Meaning: "Keep a proven handoff for this long and remove it when a later pass proves it again: " +
-			"for sites that fear a power cut before the primaries have written to their disks.",
+			"for sites that fear a power cut before the primaries have written to their disks. " +
+			"The process remembers what is proven: one with --once never comes to the second pass, and keeps it.",
 		field: func(c *Config) any { return &c.HandoffSettle },
 	},
 	{
