@@ -17,7 +17,7 @@ import (
 // gets the files that count, no other device keeps any.
 func settled(t *testing.T, seed uint64) (*World, string) {
 	t.Helper()
-	w := NewWorld(WorldSpec{Seed: seed, Now: time.Now()})
+	w := NewWorld(WorldSpec{Seed: seed, Now: time.Now(), Small: true})
 	root := t.TempDir()
 	must(t, w.Plant(root))
 	settle(t, w, root)
@@ -189,7 +189,7 @@ func TestJudgeFindsDamage(t *testing.T) {
 		}, map[Kind]int{Touched: 1}, "was copied to here"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, root := settled(t, 37)
+			w, root := settled(t, 3)
 			found, err := w.Judge(root)
 			if err != nil || len(found) > 0 {
 				t.Fatalf("before the damage: %v %v", found, err)
