@@ -250,7 +250,7 @@ func (t *truth) gone(n *node, c simfs.Call) {
 	t.checks++
 	here := n.disk(c.Path)
 	if c.Op == "rename" {
-		t.excuse(o, here)
+		t.excuse(o, n.device(parts[0]))
 	}
 	t.lost(o, t.missing(o, func(d *disk) view {
 		if d == here {
