@@ -26,7 +26,7 @@ type revertState struct {
 	ring   messages.Ring // the newest one
 	proven bool          // all was proven, and is kept until it has settled
 	told   bool          // "Removing partition" has been logged
-	gone   bool          // the partition's directory has been removed
+	gone   bool          // the partition's directory has been removed, or what is left in it only waits
 }
 
 func (p *Partition) startRevert(c actor.Context) {
@@ -208,6 +208,6 @@ func (p *Partition) removing(c actor.Context, a *answer) {
 	if r.Kept != "" {
 		p.event(p.log.Info()).Int("objects", r.Objects).Msg("handoff is kept: " + r.Kept)
 	}
-	p.revert.gone = r.Whole
+	p.revert.gone = r.Whole || r.Waits
 	p.done(c, nil)
 }

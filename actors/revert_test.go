@@ -297,6 +297,27 @@ func TestHandoffsFirst(t *testing.T) {
 	}
 }
 
+// A handoff in which nothing but metadata waits for its data holds nobody up.
+func TestHandoffsFirstBesideWhatWaits(t *testing.T) {
+	ring := &table{nodes: someNodes(4), local: []int{0}, parts: [][]int{{0, 1, 2}, {1, 2, 3}}}
+	inWorld(t, ring, func(w *world) {
+		w.opts.HandoffsFirst = true
+		w.push = func(_ context.Context, job messages.SyncJob) (messages.SyncResult, error) {
+			return messages.SyncResult{OK: true, Waiting: job.Held}, nil
+		}
+		fine := w.hashes
+		w.hashes = func(ctx context.Context, p messages.Partition, o messages.HashOptions) (messages.HashReport, error) {
+			w.event("update %d", p.Number)
+			return fine(ctx, p, o)
+		}
+		w.run()
+		synctest.Wait()
+		if w.did("remove 0 objects of 1 whole=false") != 1 || w.did("update 0") != 1 {
+			t.Errorf("did %q", w.happened())
+		}
+	})
+}
+
 // A proven handoff is kept until it has settled, and proven again then.
 func TestHandoffSettles(t *testing.T) {
 	inWorld(t, oneHandoff(), func(w *world) {

@@ -398,10 +398,10 @@ func (h *held) Manifest() messages.Manifest {
 	return messages.Manifest{Suffixes: []string{"abc"}, Files: h.files}
 }
 
-func (h *held) Remove(_ context.Context, files, _ messages.Files) (messages.Removal, error) {
+func (h *held) Remove(_ context.Context, files, waiting messages.Files) (messages.Removal, error) {
 	whole := files.Count() == h.files.Count()
 	h.w.event("remove %d objects of %d whole=%v", len(files), h.p.Number, whole)
-	return messages.Removal{Objects: len(files), Whole: whole && h.kept == "", Kept: h.kept}, h.err
+	return messages.Removal{Objects: len(files), Whole: whole && h.kept == "", Kept: h.kept, Waits: !whole && files.Count()+waiting.Count() == h.files.Count()}, h.err
 }
 func (h *held) Release() { h.w.event("release %d", h.p.Number) }
 

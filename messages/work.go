@@ -83,6 +83,7 @@ type Removal struct {
 	Objects int    // objects of which a file was removed
 	Whole   bool   // the partition's directory is gone, too
 	Kept    string // why something that was to go has been kept for the next pass, or empty
+	Waits   bool   // all that is left is metadata that waits for data of others: no push makes it go
 }
 
 // ErrPartitionLocked says that somebody else works on a partition.

@@ -12,6 +12,7 @@ import (
 	"understudy/internal/swift/diskfile"
 	"understudy/internal/swift/metadata"
 	"understudy/internal/swift/ssync"
+	"understudy/internal/swift/timestamp"
 )
 
 // Open opens an object: its data file, or its tombstone, with the metadata of
@@ -49,8 +50,7 @@ func (h *openHashDir) open(ctx context.Context) (*ssync.Object, error) {
 		err = h.openTombstone(ctx, object)
 	}
 	if waiting := h.set.Waiting(); err == nil && h.held && len(waiting) > 0 {
-		object.Deleted = true
-		err = h.openMeta(ctx, object, waiting[0], waiting[len(waiting)-1])
+		err = h.openWaiting(ctx, object, waiting[0], waiting[len(waiting)-1])
 	}
 	if err != nil {
 		return nil, errors.Join(err, object.Close())
@@ -66,6 +66,7 @@ type openHashDir struct {
 	suffix Dir
 	dir    Dir
 	listed []string // sorted
+	spared bool     // nothing of it goes to the quarantine
 }
 
 // reach opens an object's hash directory and lists it. A directory that is none,
@@ -193,6 +194,22 @@ func (h *openHashDir) openData(ctx context.Context, object *ssync.Object) error 
 		return nil
 	}
 	return h.openMeta(ctx, object, h.set.Meta, h.set.CType)
+}
+
+// openWaiting reads metadata that has no data. Where that cannot be done, a tombstone
+// beside it goes to the peers all the same, and never to the quarantine: it may be the
+// only one. That the object is not what was offered then keeps the handoff.
+func (h *openHashDir) openWaiting(ctx context.Context, object *ssync.Object, newest, ctype *diskfile.Info) error {
+	object.Deleted = true
+	h.spared = object.Bases() == 1
+	err := h.openMeta(ctx, object, newest, ctype)
+	if err == nil || !h.spared || ctx.Err() != nil {
+		return err
+	}
+	h.warn().Err(err).Msg("metadata newer than a tombstone not read")
+	object.Files, object.PostMeta = object.Files[:1], nil
+	object.Meta, object.CType = timestamp.Timestamp{}, timestamp.Timestamp{}
+	return nil
 }
 
 // openMeta reads the newest metadata of POSTs, and the newest content type when

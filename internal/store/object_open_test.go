@@ -289,3 +289,61 @@ func TestOpenObjectsErrors(t *testing.T) {
 		t.Errorf("a missing device: %v", err)
 	}
 }
+
+// Metadata that has no data is part of an object of a held partition. When it cannot be
+// read, the tombstone beside it is opened by itself and stays where it is: it may be the
+// only one.
+func TestOpenWaiting(t *testing.T) {
+	name := "/a/c/o"
+	hash := hashOf(name)
+	ts, meta := obj0+".ts", obj1+".meta"
+	for what, c := range map[string]struct {
+		make  func(b *bench)
+		files []string // of what is opened
+		note  string   // of its metadata
+		gone  bool     // to the quarantine
+	}{
+		"alone": {func(b *bench) { b.file(hash, meta, "", postMeta(name, obj1, "X-Object-Meta-Note", "kept")) }, []string{meta}, "kept", false},
+		"beside a tombstone": {func(b *bench) {
+			b.file(hash, ts, "", postMeta(name, obj0))
+			b.file(hash, meta, "", postMeta(name, obj1, "X-Object-Meta-Note", "kept"))
+		}, []string{ts, meta}, "kept", false},
+		"corrupt beside a tombstone": {func(b *bench) {
+			b.file(hash, ts, "", postMeta(name, obj0))
+			b.file(hash, meta, "", nil)
+		}, []string{ts}, "", false},
+		"of another object beside a tombstone": {func(b *bench) {
+			b.file(hash, ts, "", postMeta(name, obj0))
+			b.file(hash, meta, "", postMeta("/a/c/other", obj1))
+		}, []string{ts}, "", false},
+		"corrupt and alone": {func(b *bench) { b.file(hash, meta, "", nil) }, nil, "", true},
+	} {
+		b := newBench(t, func(o *Options) { o.ReclaimAge = 100 * 365 * 24 * time.Hour })
+		c.make(b)
+		before := tree(t, b.root)
+		objects, err := b.OpenHeld(context.Background(), part, testPaths)
+		if err != nil {
+			t.Fatal(err)
+		}
+		object, err := objects.Open(context.Background(), hash)
+		objects.Close()
+		var put *QuarantinedError
+		if errors.As(err, &put) != c.gone {
+			t.Errorf("%s: %v", what, err)
+		}
+		if c.gone {
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+			continue
+		}
+		note, _ := object.PostMeta.Get("X-Object-Meta-Note")
+		if !slices.Equal(object.Files, c.files) || note != c.note || !object.Deleted || object.Name != name || object.Meta.IsZero() != (c.note == "") {
+			t.Errorf("%s: opened %+v", what, object)
+		}
+		if after := tree(t, b.root); !slices.Equal(before, after) {
+			t.Errorf("%s: the disk has changed: %v", what, after)
+		}
+	}
+}

@@ -85,6 +85,9 @@ func (h *openHashDir) verifyTime(info *diskfile.Info, m metadata.Metadata) error
 func (h *openHashDir) condemn(ctx context.Context, file, why string) error {
 	path := h.dir.Child(file)
 	refused := func(err error) error { return fmt.Errorf("quarantine %s (%s): %w", path, why, err) }
+	if h.spared {
+		return refused(errors.New("a tombstone lies beside it"))
+	}
 	// Rule: the suffix is hashed again before anything is moved, as every reader of
 	// its hash must be able to see the change.
 	if err := h.invalidate(ctx, []string{h.hash[29:]}); err != nil {

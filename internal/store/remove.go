@@ -24,7 +24,8 @@ type remover struct {
 	hold    *Handoff
 	ctx     context.Context
 	waiting messages.Files
-	whole   bool     // the partition itself may still go
+	whole   bool     // the partition itself may still go, but for what waits
+	waiter  string   // the first file that waits
 	present *listing // what of the first listing is still there
 	self    *Lock
 	invalid seen // hashes.invalid as nobody else may have changed it
@@ -104,6 +105,10 @@ func (r *remover) run(files messages.Files) error {
 			return err
 		}
 		todo = todo[done:]
+	}
+	if r.waiter != "" {
+		r.result.Waits = r.whole
+		r.keep(r.waiter + " waits for its data")
 	}
 	if !r.whole {
 		return nil

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -49,7 +50,7 @@ func (r *remover) choose(files messages.Files) (todo []suffixDir) {
 			case missing < 0 && len(o.files) > 0:
 				some.hashes = append(some.hashes, o)
 			case missing >= 0 && r.waits(&o, wanted):
-				r.keep(fmt.Sprintf("%s/%s/%s waits for its data", s.name, o.name, o.files[missing].name))
+				r.waiter = cmp.Or(r.waiter, s.name+"/"+o.name+"/"+o.files[missing].name)
 				if len(wanted) > 0 {
 					some.hashes = append(some.hashes, o)
 				}

@@ -139,6 +139,14 @@ func TestRemovePart(t *testing.T) {
 		"nothing but metadata waits": {
 			files: messages.Files{}, waiting: messages.Files{two: {"2.meta"}, three: {"1.data"}},
 		},
+		"all but metadata that waits": {
+			files: messages.Files{one: {"1.data"}, two: {"1.data"}, three: {"2.ts", "1.data"}, four: {"5.ts"}}, waiting: messages.Files{two: {"2.meta"}},
+			want: messages.Removal{Objects: 4, Kept: "abc/" + two + "/2.meta waits for its data", Waits: true},
+			gone: []string{
+				"abc/" + one + "/", "abc/" + one + "/1.data", "abc/" + two + "/1.data", "abc/" + three + "/", "abc/" + three + "/1.data",
+				"abc/" + three + "/2.ts", "def/", "def/" + four + "/", "def/" + four + "/5.ts",
+			}, invalid: "abc\nabc\ndef\n",
+		},
 		"data waits for nothing": {
 			files: messages.Files{three: {"2.ts"}}, waiting: messages.Files{three: {"1.data"}},
 			want: messages.Removal{Kept: "abc/" + three + "/1.data is to stay"},

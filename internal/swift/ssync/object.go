@@ -3,6 +3,7 @@ package ssync
 import (
 	"io"
 	"strconv"
+	"strings"
 
 	"understudy/internal/swift/metadata"
 )
@@ -18,10 +19,10 @@ type Entry struct {
 
 // Bases is how many of Files are no metadata: 1, or 0 where only metadata waits.
 func (e *Entry) Bases() int {
-	if e.Data.IsZero() {
+	if len(e.Files) == 0 || strings.HasSuffix(e.Files[0], ".meta") {
 		return 0
 	}
-	return min(1, len(e.Files))
+	return 1
 }
 
 // Object is an object opened to be sent. Its metadata was proven to belong to it.

@@ -91,13 +91,16 @@ func (s *session) settle(ctx context.Context) error {
 		return plainly(fmt.Sprintf("Unexpected response: %d acknowledgements of %d subrequests", got, want))
 	}
 	for i, status := range s.acks.statuses {
-		if wire.Taken(status) {
-			continue
-		}
 		k := s.sent[i]
 		o := s.offered[k]
+		if wire.Taken(status) && (status != http.StatusNotFound || !o.meta) {
+			continue
+		}
 		o.sent = false
 		s.offered[k] = o
+		if wire.Taken(status) {
+			continue // as Swift counts; but metadata for which there is no object is not held
+		}
 		s.refused++
 		s.log.Error().Stringer("object", k).Int("status", status).Msg("object refused")
 		if status != http.StatusUnprocessableEntity {

@@ -121,7 +121,7 @@ func (s *session) prepare(ctx context.Context, object *wire.Object, o offered) (
 		return nil
 	}
 	switch {
-	case o.data && object.Data.IsZero():
+	case o.data && object.Bases() == 0:
 		return nil, nil // the metadata goes on waiting
 	case o.data && object.Deleted:
 		return parts, add("send_delete", object.Delete())
