@@ -107,15 +107,7 @@ func (d *Device) goOn(c actor.Context) bool {
 // wait is long enough for peers to be primaries no more. It begins anew then and counts
 // once. A revert job looks at the newest ring itself, before it removes anything.
 func (w *deferral) overtaken(role plan.Role) bool {
-	if w.job.Kind != messages.Update {
-		return false
-	}
-	known := func(n messages.Node) bool { return slices.Contains(w.job.Peers, n) }
-	return role.Kind != messages.Update || len(role.Peers) != len(w.job.Peers) || !all(role.Peers, known)
-}
-
-func all(nodes []messages.Node, is func(messages.Node) bool) bool {
-	return !slices.ContainsFunc(nodes, func(n messages.Node) bool { return !is(n) })
+	return w.job.Kind == messages.Update && (role.Kind != messages.Update || !plan.SameNodes(role.Peers, w.job.Peers))
 }
 
 // abandon counts what has been done of a job that will not be gone on with in this pass.

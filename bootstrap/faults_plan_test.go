@@ -48,9 +48,6 @@ func TestReadFaults(t *testing.T) {
 // A replicator built with the tag nofaults has nothing of what makes faults happen. That
 // it refuses plans is tested with the tag.
 func TestBuiltWithoutFaults(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds a program")
-	}
 	program := filepath.Join(t.TempDir(), "swift-object-replicator")
 	build := exec.Command("go", "build", "-tags", "nofaults", "-o", program, "understudy/cmd/swift-object-replicator")
 	if out, err := build.CombinedOutput(); err != nil {

@@ -2,25 +2,14 @@ package main
 
 import (
 	"fmt"
-	"strings"
 	"sync"
 	"time"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
+	"understudy/internal/observe/text"
 	"understudy/messages/controlpb"
 )
-
-// oneLine keeps what a node says from being more to a terminal than words.
-func oneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return ' '
-	}, s)
-}
 
 func newEvents(conf *string) *cobra.Command {
 	return &cobra.Command{
@@ -56,7 +45,7 @@ does not answer says nothing, and is heard once it is back.`,
 							fmt.Fprintf(cmd.OutOrStdout(), "%s: %d events came too fast to be told\n", name, e.GetMissed())
 						}
 						fmt.Fprintf(cmd.OutOrStdout(), "%s  %s  %s  %s  %s\n",
-							e.GetAt().AsTime().Format(time.RFC3339), name, oneLine(e.GetKind()), oneLine(e.GetSubject()), oneLine(e.GetWhy()))
+							e.GetAt().AsTime().Format(time.RFC3339), name, text.Clean(e.GetKind()), text.Clean(e.GetSubject()), text.Clean(e.GetWhy()))
 					})
 				})
 			}

@@ -22,9 +22,6 @@ import (
 // Every place of a plan is reached on whole nodes: what a fault is for happens there, and
 // nothing is lost by it.
 func TestFaultsReachTheirPlaces(t *testing.T) {
-	if testing.Short() {
-		t.Skip("runs whole nodes")
-	}
 	for _, test := range []struct{ sync, plan string }{
 		{"ssync", "net from=n1 to=n2 : reset after-bytes=100 times=2"},
 		{"ssync", "net from=n1 op=write : delay 1ms times=3"},

@@ -37,13 +37,14 @@ func TestAdmissionBoundsStreams(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
-	if !*full {
-		t.Skip("-full prints the table")
+	nodes, most, seeds := 20, 1, uint64(1)
+	if *full {
+		nodes, most, seeds = 200, 4, 3
 	}
 	fmt.Println("| leases | seed | whole | done | most streams | client median | client p99 | asks |")
-	for _, k := range []int{0, 1, 2, 3, 4} {
-		for seed := uint64(1); seed <= 3; seed++ {
-			r, err := Run(setting(seed, 200, k))
+	for k := range most + 1 {
+		for seed := uint64(1); seed <= seeds; seed++ {
+			r, err := Run(setting(seed, nodes, k))
 			if err != nil {
 				t.Fatal(err)
 			}
