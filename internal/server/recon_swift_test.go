@@ -85,6 +85,13 @@ func TestReconIsSwifts(t *testing.T) {
 		for _, method := range []string{"GET", "HEAD"} {
 			req := request(method + " /recon/" + q.path)
 			want, got := ask(t, theirs, req), ask(t, ours, req)
+			for tries := 0; q.path == "diskusage" && tries < 100; tries++ { // somebody else may write to the disk meanwhile
+				again := ask(t, theirs, req)
+				if again.body == want.body {
+					break
+				}
+				want, got = again, ask(t, ours, req)
+			}
 			if got.status != want.status || got.contentType != want.contentType {
 				t.Errorf("%s %s: got %+v, Swift answers %+v", method, q.path, got, want)
 				continue

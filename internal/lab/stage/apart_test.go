@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"understudy/internal/fault"
 	"understudy/internal/lab/links"
 	"understudy/internal/scenario"
@@ -18,12 +20,12 @@ const leaky = "STAGE_TEST_LEAK"
 // the first one and never closed.
 type forgetful struct {
 	*os.File
-	kept *os.File
+	kept int // an *os.File would be closed by the collector of garbage
 }
 
 func (f *forgetful) Read(p []byte) (int, error) {
-	if f.kept == nil && os.Getenv(leaky) != "" {
-		f.kept, _ = os.Open(os.DevNull)
+	if f.kept == 0 && os.Getenv(leaky) != "" {
+		f.kept, _ = unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	}
 	return f.File.Read(p)
 }
