@@ -1,15 +1,12 @@
 package control
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"io/fs"
 	"net"
-	"os"
-	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"understudy/internal/unixsock"
 )
 
 type callerKey struct{}
@@ -22,7 +19,7 @@ func withCaller(ctx context.Context, c net.Conn) context.Context {
 	if _, ok := c.(*net.UnixConn); !ok {
 		return ctx
 	}
-	cred, err := peer(c)
+	cred, err := unixsock.Peer(c)
 	if err != nil {
 		return ctx
 	}
@@ -33,16 +30,4 @@ func withCaller(ctx context.Context, c net.Conn) context.Context {
 func caller(ctx context.Context) *unix.Ucred {
 	cred, _ := ctx.Value(callerKey{}).(*unix.Ucred)
 	return cred
-}
-
-// zombie tells whether a process has ended, or is over but for threads that the
-// kernel does not give back.
-func zombie(pid int) bool {
-	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return errors.Is(err, fs.ErrNotExist)
-	}
-	// pid (name) state: the name may hold anything
-	_, rest, _ := bytes.Cut(stat[bytes.LastIndexByte(stat, ')')+1:], []byte(" "))
-	return len(rest) > 0 && (rest[0] == 'Z' || rest[0] == 'X')
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"understudy/internal/observe/status"
+	"understudy/internal/unixsock"
 )
 
 // Limits of a client.
@@ -33,7 +34,7 @@ type Client struct {
 
 // NewClient makes a client. It does no I/O.
 func NewClient(socket string) *Client {
-	connect := func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, socket, dialTime) }
+	connect := func(ctx context.Context, _, _ string) (net.Conn, error) { return unixsock.Dial(ctx, socket, dialTime) }
 	return &Client{socket: socket, http: &http.Client{Transport: &http.Transport{DialContext: connect, DisableKeepAlives: true}}}
 }
 

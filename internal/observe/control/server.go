@@ -17,6 +17,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"understudy/internal/observe/status"
+	"understudy/internal/unixsock"
 )
 
 // Config says what a Server is made of.
@@ -110,7 +111,7 @@ func New(cfg Config) *Server {
 	s.hub = newHub(s.reports, cfg.limits)
 	if cfg.Socket != "" {
 		s.doors = append(s.doors, &door{name: cfg.Socket, handler: s.handler(true), open: func() (net.Listener, error) {
-			return listenUnix(cfg.Socket, cfg.Mode)
+			return unixsock.Listen(cfg.Socket, cfg.Mode)
 		}})
 	}
 	if cfg.Listen != "" {

@@ -1,4 +1,4 @@
-package control
+package unixsock
 
 import (
 	"errors"
@@ -11,14 +11,26 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
+
+const patience = 30 * time.Second
+
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for limit := time.Now().Add(patience); !holds(); time.Sleep(time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatalf("%s: not in %s", what, patience)
+		}
+	}
+}
 
 // The file has its permissions, wider ones than umask lets through included, and
 // goes with the listener.
 func TestSocketMode(t *testing.T) {
 	for _, mode := range []fs.FileMode{0o600, 0o660, 0o666, 0o400} {
 		path := filepath.Join(t.TempDir(), "made", "s")
-		l, err := listenUnix(path, mode)
+		l, err := Listen(path, mode)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,7 +69,7 @@ func TestSocketModeFromTheBeginning(t *testing.T) {
 		}
 	}()
 	for range 200 {
-		l, err := listenUnix(path, 0o600)
+		l, err := Listen(path, 0o600)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +88,7 @@ func TestSocketWithALongPath(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "s")
-	l, err := listenUnix(path, 0o600)
+	l, err := Listen(path, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,18 +107,18 @@ func TestSocketOfAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	stale.(*net.UnixListener).SetUnlinkOnClose(false)
-	if _, err := listenUnix(path, 0o600); !errors.Is(err, ErrInUse) {
+	if _, err := Listen(path, 0o600); !errors.Is(err, ErrInUse) {
 		t.Errorf("a living one: %v", err)
 	}
 	_ = stale.Close()
-	first, err := listenUnix(path, 0o600)
+	first, err := Listen(path, 0o600)
 	if err != nil {
 		t.Fatalf("a stale one: %v", err)
 	}
 	if err := os.Remove(path); err != nil { // by hand
 		t.Fatal(err)
 	}
-	second, err := listenUnix(path, 0o600)
+	second, err := Listen(path, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +136,7 @@ func TestSocketOfAnother(t *testing.T) {
 		if err := make(p); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := listenUnix(p, 0o600); err == nil || !strings.Contains(err.Error(), "no socket") {
+		if _, err := Listen(p, 0o600); err == nil || !strings.Contains(err.Error(), "no socket") {
 			t.Errorf("%s: %v", name, err)
 		}
 		if _, err := os.Lstat(p); err != nil {
@@ -162,7 +174,7 @@ func TestSocketFolderLocked(t *testing.T) {
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := listenUnix(filepath.Join(dir, "s"), 0o600); !errors.Is(err, syscall.EWOULDBLOCK) {
+	if _, err := Listen(filepath.Join(dir, "s"), 0o600); !errors.Is(err, syscall.EWOULDBLOCK) {
 		t.Error(err)
 	}
 }
@@ -203,7 +215,7 @@ func TestSocketOfAProcessThatCannotEnd(t *testing.T) {
 		t.Fatalf("its socket is closed: %v", err)
 	}
 	_ = c.Close()
-	l, err := listenUnix(path, 0o600)
+	l, err := Listen(path, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}

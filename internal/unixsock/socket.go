@@ -1,6 +1,10 @@
-package control
+// Package unixsock opens and dials sockets of this machine, as its daemons need them: the
+// permissions are right from the first moment, what a dead process has left is replaced,
+// and paths may be long.
+package unixsock
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +12,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -25,11 +30,11 @@ const (
 // ErrInUse is a socket on which a living process listens.
 var ErrInUse = errors.New("another process listens there")
 
-// listenUnix listens on a path with the permissions of mode, from the first moment.
+// Listen listens on a path with the permissions of mode, from the first moment.
 // A socket that a dead process has left is replaced; a living one's never, and
 // neither is anything that is no socket. The last folder of the path is made when
 // it is missing.
-func listenUnix(path string, mode fs.FileMode) (net.Listener, error) {
+func Listen(path string, mode fs.FileMode) (net.Listener, error) {
 	l, err := openSocket(path, mode)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", path, err)
@@ -106,7 +111,7 @@ func clearPath(path string) error {
 // are left that wait in the kernel for a dead disk does not count: its sockets stay
 // open, but nobody will ever answer.
 func living(path string) (bool, error) {
-	c, err := dial(context.Background(), path, connectTime)
+	c, err := Dial(context.Background(), path, connectTime)
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist):
 		return false, nil
@@ -116,14 +121,15 @@ func living(path string) (bool, error) {
 		return false, err
 	}
 	defer c.Close()
-	cred, err := peer(c)
+	cred, err := Peer(c)
 	if err != nil || cred.Pid <= 0 {
 		return true, nil // somebody in another namespace, perhaps
 	}
 	return !zombie(int(cred.Pid)), nil
 }
 
-func dial(ctx context.Context, path string, limit time.Duration) (net.Conn, error) {
+// Dial connects to the socket of a path, within limit.
+func Dial(ctx context.Context, path string, limit time.Duration) (net.Conn, error) {
 	at, closeFolder, err := address(path)
 	if err != nil {
 		return nil, err
@@ -149,8 +155,8 @@ func address(path string) (at string, done func(), err error) {
 	return fmt.Sprintf("/proc/self/fd/%d/%s", fd, filepath.Base(path)), func() { _ = unix.Close(fd) }, nil
 }
 
-// peer is who is on the other side of a unix connection.
-func peer(c net.Conn) (*unix.Ucred, error) {
+// Peer is who is on the other side of a unix connection.
+func Peer(c net.Conn) (*unix.Ucred, error) {
 	u, ok := c.(syscall.Conn)
 	if !ok {
 		return nil, errors.New("no socket")
@@ -206,4 +212,16 @@ func (s *socket) remove() {
 	if info, err := os.Lstat(s.path); err == nil && os.SameFile(info, s.made) {
 		_ = os.Remove(s.path)
 	}
+}
+
+// zombie tells whether a process has ended, or is over but for threads that the
+// kernel does not give back.
+func zombie(pid int) bool {
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	// pid (name) state: the name may hold anything
+	_, rest, _ := bytes.Cut(stat[bytes.LastIndexByte(stat, ')')+1:], []byte(" "))
+	return len(rest) > 0 && (rest[0] == 'Z' || rest[0] == 'X')
 }
