@@ -16,6 +16,7 @@ import (
 	"understudy/internal/observe/cursor"
 	"understudy/internal/observe/recon"
 	"understudy/internal/observe/statsd"
+	"understudy/internal/pushes"
 	"understudy/internal/store"
 	"understudy/internal/swift/hashpath"
 	"understudy/internal/swift/policy"
@@ -109,6 +110,9 @@ func (e *Engine) assemble(cfg *config.Config, before *parts) (*parts, error) {
 		Transport: silent.Transport(transport, lane(cfg)), Silent: silent.States,
 		Recon: recon.New(cfg.ReconCachePath), Cursors: cursorsIn(cfg), Metrics: p.metrics(cfg, e.log), Log: e.log,
 		Steer: func(c *messages.Course) { e.follows(c, silent) },
+	}
+	if cfg.AdmissionSocket != "" {
+		p.deps.Admission = pushes.NewClient(cfg.AdmissionSocket, e.log)
 	}
 	own.into(&p.deps)
 	e.sight.Store(p.view)

@@ -64,7 +64,8 @@ type Config struct {
 	HashesPerSecond      float64 // suffixes hashed by the node
 	Tranquility          float64 // rest after a job, in durations of that job
 	ReconCachePath       string
-	NativeLane           bool // compare many partitions at once with peers of ours, and let them
+	NativeLane           bool   // compare many partitions at once with peers of ours, and let them
+	AdmissionSocket      string // path of the socket of the agent that admits pushes; empty: none is asked
 
 	SyncMethod       string // "rsync" or "ssync"
 	Rsync            Rsync

@@ -62,6 +62,13 @@ func socketForm(text string) error {
 	return nil
 }
 
+func agentForm(text string) error {
+	if !filepath.IsAbs(text) {
+		return errors.New("must be an absolute path")
+	}
+	return nil
+}
+
 func modeForm(text string) error {
 	if mode, err := strconv.ParseUint(text, 8, 32); err != nil || mode > 0o777 {
 		return errors.New("must be permissions in octal, as 0660")

@@ -176,6 +176,13 @@ var passOptions = []Option{
 		field: func(c *Config) any { return &c.NativeLane },
 	},
 	{
+		Name: "admission_socket", Group: "Passes", Scope: Replicator, Kind: Path, Unset: "unset", Effect: Own, emptyIsDefault: true,
+		Meaning: "Unix socket on which `understudy-fleet agent` is asked before each push, so that a rebalance does not stampede a disk: " +
+			"the socket of admission in its fleet.json. Pushes begin unasked while the agent does not answer. A pass in script mode asks, too.",
+		form:  agentForm,
+		field: func(c *Config) any { return &c.AdmissionSocket },
+	},
+	{
 		Name: "recon_cache_path", Group: "Passes", Scope: Replicator, Kind: Path, Default: "/var/cache/swift",
 		Meaning: "Directory of object.recon.",
 		field:   func(c *Config) any { return &c.ReconCachePath },

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -9,22 +10,29 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"understudy/bootstrap/remoteapi"
 	"understudy/internal/fleet"
 	"understudy/internal/observe/control"
+	"understudy/internal/pushes"
+	"understudy/internal/unixsock"
 )
 
 // daemon is the engine of this machine's replicator, which runs in a process of its own:
 // the agent asks its control socket.
 type daemon struct {
 	*control.Client
-	pid *actor.PID
+	pid   *actor.PID
+	disks *disks
 }
 
 // PID implements remoteapi.Engine. The supervisor is in no actor system of this process:
 // it is a name under which its events are told.
 func (d daemon) PID() *actor.PID { return d.pid }
+
+// Owns implements remoteapi.Owner, by what the daemon has said last.
+func (d daemon) Owns(device string) bool { return d.disks.has(device) }
 
 func newAgent(conf *string) *cobra.Command {
 	return &cobra.Command{
@@ -32,7 +40,8 @@ func newAgent(conf *string) *cobra.Command {
 		Short: "Answer the fleet for the replicator of this machine",
 		Long: `Answer the fleet for the replicator of this machine, whose control socket it asks.
 It needs to write to that socket (control_socket_mode), and nothing of the disks. The
-replicator may come, go and be restarted meanwhile.`,
+replicator may come, go and be restarted meanwhile. With admission in the description
+of the fleet it also answers the replicator (admission_socket) whether a push may begin.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := fleet.Load(*conf)
@@ -47,9 +56,13 @@ replicator may come, go and be restarted meanwhile.`,
 	}
 }
 
-// serve answers until ctx ends.
-func serve(ctx context.Context, c *fleet.Conf, log zerolog.Logger, ready func(address string)) error {
+// serve answers until ctx ends, or until the daemon could not ask about pushes any more.
+func serve(ctx context.Context, c *fleet.Conf, log zerolog.Logger, ready func(address string)) (err error) {
 	r, err := c.Agent(log)
+	if err != nil {
+		return err
+	}
+	leases, err := c.Leases()
 	if err != nil {
 		return err
 	}
@@ -58,18 +71,27 @@ func serve(ctx context.Context, c *fleet.Conf, log zerolog.Logger, ready func(ad
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, node.Stop()) }()
 	socket := c.Socket
 	if socket == "" {
 		socket = fleet.DefaultSocket
 	}
-	d := daemon{control.NewClient(socket), system.NewLocalPID("daemon")}
-	if _, err := node.Serve(d, ""); err != nil {
+	d := daemon{control.NewClient(socket), system.NewLocalPID("daemon"), &disks{}}
+	if _, err := node.ServeWith(d, "", leases); err != nil {
 		return err
 	}
-	relayed := make(chan struct{})
-	go func() { defer close(relayed); relay(ctx, system, d.pid, d.Client) }()
+	all, ctx := errgroup.WithContext(ctx)
+	if leases != nil {
+		desk, err := unixsock.Listen(c.Admission.Desk(), deskMode)
+		if err != nil {
+			return err
+		}
+		all.Go(func() error { return pushes.Serve(ctx, desk, leases) })
+	}
+	all.Go(func() error { relay(ctx, system, d); return nil })
 	ready(node.Address())
-	<-ctx.Done()
-	<-relayed
-	return node.Stop()
+	return all.Wait()
 }
+
+// deskMode lets the agent's own user ask, whom the replicator runs as.
+const deskMode = 0o600

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"understudy/bootstrap"
+	"understudy/config"
 	"understudy/internal/certtest"
 	"understudy/internal/fleet"
 	"understudy/internal/lab"
@@ -47,6 +49,7 @@ func command(args ...string) *exec.Cmd {
 // each a process of its own, with certificates.
 type rig struct {
 	*testing.T
+	*lab.Cluster
 	dir     string
 	engines []*bootstrap.Engine
 	agents  []*exec.Cmd
@@ -54,22 +57,27 @@ type rig struct {
 }
 
 func newRig(t *testing.T) *rig {
+	r := newNodes(t, map[string]string{"sync_method": "ssync", "interval": "1"})
+	for i, n := range r.Nodes {
+		r.engine(i, n.Config)
+		r.agent(i, nil)
+	}
+	return r
+}
+
+// newNodes is the disks and servers of three nodes, and neither engines nor agents.
+func newNodes(t *testing.T, options map[string]string) *rig {
 	r := &rig{T: t, dir: t.TempDir(), agents: make([]*exec.Cmd, 3)}
 	certtest.New(t).Write(r.dir, "machine", "127.0.0.1")
 	r.conf = fleet.Conf{
 		Listen: "127.0.0.1:0", Nodes: map[string]string{}, CA: r.path("ca.pem"), Cert: r.path("machine.pem"), Key: r.path("machine.key"),
 	}
-	c, err := lab.New(t.Context(), lab.Spec{Dir: r.mkdir("lab"), Nodes: 3, Disks: 1, Replicas: 3, PartPower: 4, Seed: 1, Options: map[string]string{
-		"sync_method": "ssync", "interval": "1",
-	}})
+	c, err := lab.New(t.Context(), lab.Spec{Dir: r.mkdir("lab"), Nodes: 3, Disks: 1, Replicas: 3, PartPower: 4, Seed: 1, Options: options})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	for i, n := range c.Nodes {
-		r.engine(i, n)
-		r.agent(i)
-	}
+	r.Cluster = c
 	return r
 }
 
@@ -84,9 +92,9 @@ func (r *rig) mkdir(name string) string {
 
 func (r *rig) socket(i int) string { return r.path(fmt.Sprintf("s%d", i)) }
 
-// engine runs a node's engine and shows it on a socket.
-func (r *rig) engine(i int, n *lab.Node) {
-	e, err := bootstrap.New(bootstrap.Settings{Config: n.Config, Log: zerolog.Nop()})
+// engine runs a node's engine and shows it on a socket, until the end or until stop.
+func (r *rig) engine(i int, c *config.Config) (stop func()) {
+	e, err := bootstrap.New(bootstrap.Settings{Config: c, Log: zerolog.Nop()})
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -96,15 +104,17 @@ func (r *rig) engine(i int, n *lab.Node) {
 	go func() { _, _ = e.Run(ctx); ended <- struct{}{} }()
 	views := control.New(control.Config{Engine: e, Socket: r.socket(i), Mode: 0o600, Log: zerolog.Nop()})
 	go func() { views.Run(ctx); ended <- struct{}{} }()
-	r.Cleanup(func() { cancel(); <-ended; <-ended })
+	stop = sync.OnceFunc(func() { cancel(); <-ended; <-ended })
+	r.Cleanup(stop)
+	return stop
 }
 
 // agent starts a node's agent, on the port that it had before if it had one.
-func (r *rig) agent(i int) {
+func (r *rig) agent(i int, admission *fleet.Admission) {
 	r.Helper()
 	name := fmt.Sprintf("n%d", i+1)
 	c := r.conf
-	c.Socket = r.socket(i)
+	c.Socket, c.Admission = r.socket(i), admission
 	if was := r.conf.Nodes[name]; was != "" {
 		c.Listen = was
 	}
@@ -178,7 +188,7 @@ func TestFleet(t *testing.T) {
 	if code != exitFailed || !strings.Contains(out, "n1: goes on") || !strings.Contains(out, "n2: ask") {
 		t.Errorf("rolling pause without n2: %d\n%s", code, out)
 	}
-	r.agent(1)
+	r.agent(1, nil)
 	out, code = r.run("status", "--json")
 	if code != exitOK || strings.Count(out, `"state":"healthy"`) != 3 {
 		t.Errorf("status with n2 again: %d\n%s", code, out)

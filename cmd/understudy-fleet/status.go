@@ -12,6 +12,7 @@ import (
 
 	"understudy/bootstrap/remoteapi"
 	"understudy/internal/fleet"
+	"understudy/messages/controlpb"
 )
 
 // open reads the fleet and makes a client of it.
@@ -63,10 +64,10 @@ func newStatus(conf *string) *cobra.Command {
 
 func printTable(w io.Writer, nodes []fleet.Node) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "NODE\tSTATE\tIN FLIGHT\tDEVICES\tROUNDS\tFAILURES\t")
+	fmt.Fprintln(t, "NODE\tSTATE\tIN FLIGHT\tDEVICES\tROUNDS\tFAILURES\tPUSHES\t")
 	for _, n := range nodes {
 		if n.Status == nil {
-			fmt.Fprintf(t, "%s\tno answer\t\t\t\t\t%v\n", n.Name, n.Err)
+			fmt.Fprintf(t, "%s\tno answer\t\t\t\t\t\t%v\n", n.Name, n.Err)
 			continue
 		}
 		s, in := n.Status, 0
@@ -75,9 +76,27 @@ func printTable(w io.Writer, nodes []fleet.Node) error {
 				in++
 			}
 		}
-		fmt.Fprintf(t, "%s\t%s\t%d\t%d/%d\t%d\t%d\t%s\n", n.Name, s.GetState(), s.GetBusy(), in, len(s.GetDevices()), s.GetRounds(), s.GetFailures(), s.GetSummary())
+		fmt.Fprintf(t, "%s\t%s\t%d\t%d/%d\t%d\t%d\t%s\t%s\n", n.Name, s.GetState(), s.GetBusy(), in, len(s.GetDevices()), s.GetRounds(), s.GetFailures(), admitted(s), s.GetSummary())
 	}
 	return t.Flush()
+}
+
+// admitted is what the disks of a node hold in leases; "-" for one that keeps no account.
+func admitted(s *controlpb.Status) string {
+	var in, out, wait uint32
+	account := false
+	for _, d := range s.GetDevices() {
+		account = account || d.GetIncoming() != nil
+		in, out = in+d.GetIncoming().GetHeld(), out+d.GetOutgoing().GetHeld()
+		wait += d.GetIncoming().GetWaiting() + d.GetOutgoing().GetWaiting()
+	}
+	switch {
+	case !account:
+		return "-"
+	case wait == 0:
+		return fmt.Sprintf("%d in, %d out", in, out)
+	}
+	return fmt.Sprintf("%d in, %d out, %d wait", in, out, wait)
 }
 
 func printJSON(w io.Writer, nodes []fleet.Node) error {

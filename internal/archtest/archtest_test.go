@@ -107,9 +107,15 @@ var rules = []rule{
 		from: "understudy/internal/fleet",
 		not:  []string{"understudy/...", "github.com/asynkron/..."},
 		except: []string{
-			"understudy/bootstrap/remoteapi", "understudy/messages/controlpb",
+			"understudy/bootstrap/remoteapi", "understudy/messages", "understudy/messages/controlpb",
 		},
 		why: "a fleet is known by what its facades say",
+	},
+	{
+		from:   "understudy/internal/pushes",
+		not:    []string{"understudy/...", "google.golang.org/...", "github.com/asynkron/..."},
+		except: []string{"understudy/messages", "understudy/internal/unixsock"},
+		why:    "a daemon that asks its agent carries no remoting",
 	},
 	{
 		from:   "understudy/messages/controlpb",

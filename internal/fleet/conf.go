@@ -33,6 +33,8 @@ type Conf struct {
 	Server string            `json:"server"`         // name in the certificates of agents; empty: their ip
 	Bare   bool              `json:"insecure"`       // no TLS; loopback addresses only
 	Public bool              `json:"public_address"` // listen may be no private address
+
+	Admission *Admission `json:"admission,omitempty"` // nil: pushes begin unasked
 }
 
 // Load reads a description.
@@ -68,7 +70,7 @@ func (c *Conf) check() error {
 	if !c.Bare && (c.CA == "" || c.Cert == "" || c.Key == "") {
 		return errors.New("ca, cert and key are needed: without TLS anybody could steer these nodes")
 	}
-	return nil
+	return c.checkAdmission()
 }
 
 func splitAddress(s string) (ip string, port int, err error) {
