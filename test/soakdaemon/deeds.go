@@ -60,7 +60,7 @@ var kinds = []struct {
 	{2, (*soak).failFuse},
 	{2, (*soak).stopServer},
 	{2, (*soak).stopRsyncd},
-	{2, (*soak).cutOff},
+	{6, (*soak).cutOff}, // a network of its own is there for it
 	{2, (*soak).pauseDaemon},
 	{1, (*soak).restartServer},
 	{3, (*soak).kill},
