@@ -113,18 +113,20 @@ func (e *Engine) noFaults() error {
 // tellInjected logs what a plan that was in force has done.
 func (e *Engine) tellInjected() { TellInjected(e.log, e.settings.Faults) }
 
-// faultsInForce is nil when no plan is.
-func (e *Engine) faultsInForce() *status.Faults {
+// faultsInForce is nil when no plan is. at is now by the engine's clock, which the plan may
+// have made jump; the times are by that clock, as all of a report's.
+func (e *Engine) faultsInForce(at time.Time) *status.Faults {
 	faults := e.faults()
 	if !faults.Active() {
 		return nil
 	}
+	f := &status.Faults{Since: e.started.UTC(), Plan: faults.Plan().String()}
 	e.plan.mu.Lock()
-	f := &status.Faults{Since: e.plan.since.UTC(), Until: e.plan.until.UTC(), Plan: faults.Plan().String()}
-	e.plan.mu.Unlock()
-	if f.Since.IsZero() {
-		f.Since, f.Until = e.started.UTC(), time.Time{}
+	if !e.plan.since.IsZero() {
+		jumped := time.Until(at).Round(time.Second)
+		f.Since, f.Until = e.plan.since.UTC().Add(jumped), e.plan.until.UTC().Add(jumped)
 	}
+	e.plan.mu.Unlock()
 	for _, c := range faults.Counts() {
 		f.Counts = append(f.Counts, status.FaultCount{Fault: c.Fault, Seen: c.Seen, Fired: c.Fired})
 		f.Fired += c.Fired

@@ -25,7 +25,7 @@ func TestPlanEndsByItself(t *testing.T) {
 		faults := fault.NewInjector(fault.Plan{}, nil)
 		e := liveEngine(faults)
 		defer e.Close()
-		if e.faultsInForce() != nil {
+		if e.faultsInForce(time.Now()) != nil {
 			t.Error("a plan without faults is in force")
 		}
 		apply := func(text string, length time.Duration) {
@@ -35,22 +35,47 @@ func TestPlanEndsByItself(t *testing.T) {
 			}
 		}
 		apply("disk : hang", 0)
-		if f := e.faultsInForce(); f == nil || f.Until.Sub(f.Since) != status.FaultsFor || f.Plan != "disk : hang\n" {
+		if f := e.faultsInForce(time.Now()); f == nil || f.Until.Sub(f.Since) != status.FaultsFor || f.Plan != "disk : hang\n" {
 			t.Fatalf("got %+v", f)
 		}
 		time.Sleep(5 * time.Minute)
 		apply("disk : error EIO", time.Hour)
 		faults.At(&fault.Event{Place: fault.Disk, Op: "read"})
 		time.Sleep(59 * time.Minute)
-		if f := e.faultsInForce(); f == nil || f.Fired != 1 || f.Counts[0].Fired != 1 {
+		if f := e.faultsInForce(time.Now()); f == nil || f.Fired != 1 || f.Counts[0].Fired != 1 {
 			t.Fatalf("got %+v", f)
 		}
 		time.Sleep(2 * time.Minute)
-		if f := e.faultsInForce(); f != nil {
+		if f := e.faultsInForce(time.Now()); f != nil {
 			t.Errorf("still in force: %+v", f)
 		}
 		if _, hit := faults.At(&fault.Event{Place: fault.Disk, Op: "read"}); hit {
 			t.Error("it still happens")
+		}
+	})
+}
+
+// The plan's times are told by the clock that it has made jump: what is left of it is so
+// much for who reads the report.
+func TestPlanThatJumps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		faults := fault.NewInjector(fault.Plan{}, nil)
+		e := liveEngine(faults)
+		defer e.Close()
+		if _, err := e.Do(t.Context(), status.ApplyFaults{Plan: "clock : jump 192h", For: time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Minute)
+		now := FaultyNow(faults)()
+		if now.Sub(time.Now()) != 192*time.Hour {
+			t.Fatalf("the clock says %v at %v", now, time.Now())
+		}
+		if f := e.faultsInForce(now); f == nil || f.Until.Sub(now) != 40*time.Minute || now.Sub(f.Since) != 20*time.Minute {
+			t.Errorf("at %v: %+v", now, f)
+		}
+		time.Sleep(41 * time.Minute)
+		if f := e.faultsInForce(time.Now()); f != nil {
+			t.Errorf("still in force: %+v", f)
 		}
 	})
 }
@@ -73,7 +98,7 @@ func TestPlansRefused(t *testing.T) {
 			t.Errorf("%+v: %v", c, err)
 		}
 	}
-	if f := e.faultsInForce(); f == nil || f.Plan != "disk : hang\n" {
+	if f := e.faultsInForce(time.Now()); f == nil || f.Plan != "disk : hang\n" {
 		t.Errorf("in force: %+v", f)
 	}
 	if d, err := e.Do(t.Context(), status.ClearFaults{}); err != nil || d.Message == "" {

@@ -21,7 +21,7 @@ func (e *Engine) Report(ctx context.Context) (*status.Report, error) {
 		return nil, err
 	}
 	r := status.Of(s, status.Facts{Program: e.program()})
-	r.Faults = e.faultsInForce()
+	r.Faults = e.faultsInForce(r.At)
 	return r, nil
 }
 
