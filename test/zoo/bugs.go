@@ -24,6 +24,7 @@ var inSimulation = []simulated{
 	{"no-dir-fsync", 70000},
 	{"no-mount-check", 70000},
 	{"slot-leak", 70007},
+	{"marked-once", 130102},
 }
 
 // bySimulation are the same bugs, to be found by the campaign that begins with their seed.
