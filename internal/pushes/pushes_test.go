@@ -64,6 +64,11 @@ func (l *ledger) await(t *testing.T, held int) {
 func desk(t *testing.T, l *ledger) (path string, stop func()) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "s")
+	return path, open(t, path, l)
+}
+
+func open(t *testing.T, path string, l *ledger) (stop func()) {
+	t.Helper()
 	socket, err := unixsock.Listen(path, 0o600)
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +83,7 @@ func desk(t *testing.T, l *ledger) (path string, stop func()) {
 		}
 	})
 	t.Cleanup(stop)
-	return path, stop
+	return stop
 }
 
 var push = messages.PushAsk{
@@ -178,14 +183,7 @@ func TestAgentGoes(t *testing.T) {
 	if !c.Asks(push.Node) {
 		t.Error("it is never asked again")
 	}
-	socket, err := unixsock.Listen(path, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- Serve(ctx, socket, l) }()
-	defer func() { cancel(); <-ended }()
+	open(t, path, l)
 	if release, err = c.Reserve(t.Context(), push); err != nil {
 		t.Fatal(err)
 	}
