@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"time"
 
@@ -17,12 +18,14 @@ import (
 const (
 	patience = 1800 * time.Millisecond // for an agent, who waits for others: the engine has 2 s
 	rest     = 30 * time.Second        // for which an agent that did not answer is not asked
+	beat     = 10 * time.Second        // how often a daemon says that its push still runs
 )
 
 // Client asks an agent: the actors.Admission of a daemon. It is safe for concurrent use.
 type Client struct {
 	path string
 	log  zerolog.Logger
+	beat time.Duration
 
 	mu    sync.Mutex
 	until time.Time // the agent is not asked until then
@@ -31,7 +34,7 @@ type Client struct {
 
 // NewClient makes a client of the agent that listens on a path. It does no I/O.
 func NewClient(path string, log zerolog.Logger) *Client {
-	return &Client{path: path, log: log}
+	return &Client{path: path, log: log, beat: beat}
 }
 
 // Asks implements actors.Admission.
@@ -80,7 +83,28 @@ func (c *Client) ask(ctx context.Context, q question) (release func(), a answer,
 		}
 		return nil, a, err
 	}
-	return func() { _ = conn.Close() }, a, nil
+	over := make(chan struct{})
+	go c.hold(conn, over)
+	return sync.OnceFunc(func() { close(over) }), a, nil
+}
+
+// hold says now and then that the push still runs, and gives the reservation back when it
+// is over.
+func (c *Client) hold(conn net.Conn, over <-chan struct{}) {
+	defer conn.Close()
+	tick := time.NewTicker(c.beat)
+	defer tick.Stop()
+	for {
+		select {
+		case <-over:
+			return
+		case <-tick.C:
+		}
+		_ = conn.SetWriteDeadline(time.Now().Add(c.beat))
+		if _, err := conn.Write([]byte("\n")); err != nil {
+			return // the agent is gone: the push goes on without
+		}
+	}
 }
 
 // heard tells when the agent goes, and when it is back.

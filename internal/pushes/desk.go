@@ -15,6 +15,7 @@ import (
 const (
 	lineTime = 2 * time.Second // for a question to come, for an answer to be taken
 	mostOpen = 1024            // reservations and questions at once
+	silence  = 3 * beat        // after which a push counts as over whose daemon says nothing
 )
 
 // Admission is an actors.Admission.
@@ -26,6 +27,10 @@ type Admission interface {
 // Serve answers on a listener by what a says, until ctx ends; then it closes the listener,
 // and gives back all that is reserved.
 func Serve(ctx context.Context, l net.Listener, a Admission) error {
+	return serveAll(ctx, l, a, silence)
+}
+
+func serveAll(ctx context.Context, l net.Listener, a Admission, silence time.Duration) error {
 	var all sync.WaitGroup
 	defer all.Wait()
 	ctx, cancel := context.WithCancel(ctx)
@@ -45,15 +50,17 @@ func Serve(ctx context.Context, l net.Listener, a Admission) error {
 		}
 		select {
 		case places <- struct{}{}:
-			all.Go(func() { serve(ctx, c, a); <-places })
+			all.Go(func() { serve(ctx, c, a, silence); <-places })
 		default: // it goes ahead
 			_ = c.Close()
 		}
 	}
 }
 
-// serve answers one question and holds what is granted until the other side closes.
-func serve(ctx context.Context, c net.Conn, a Admission) {
+// serve answers one question and holds what is granted until the other side closes, or is
+// silent: a daemon that was stopped, or killed while a thread of it hangs in a dead disk,
+// keeps its connections open.
+func serve(ctx context.Context, c net.Conn, a Admission, silence time.Duration) {
 	defer c.Close()
 	defer context.AfterFunc(ctx, func() { _ = c.Close() })()
 	_ = c.SetDeadline(time.Now().Add(lineTime))
@@ -75,8 +82,10 @@ func serve(ctx context.Context, c net.Conn, a Admission) {
 	if _, sent := c.Write(append(line, '\n')); sent != nil || err != nil {
 		return
 	}
-	_ = c.SetDeadline(time.Time{})
-	_, _ = c.Read(make([]byte, 1)) // the end of the push; a daemon says nothing more
+	for said := make([]byte, 64); err == nil; {
+		_ = c.SetReadDeadline(time.Now().Add(silence))
+		_, err = c.Read(said)
+	}
 }
 
 var errNobody = errors.New("there is nobody to ask about that node")

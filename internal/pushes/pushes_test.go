@@ -64,10 +64,10 @@ func (l *ledger) await(t *testing.T, held int) {
 func desk(t *testing.T, l *ledger) (path string, stop func()) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "s")
-	return path, open(t, path, l)
+	return path, open(t, path, l, silence)
 }
 
-func open(t *testing.T, path string, l *ledger) (stop func()) {
+func open(t *testing.T, path string, l *ledger, silence time.Duration) (stop func()) {
 	t.Helper()
 	socket, err := unixsock.Listen(path, 0o600)
 	if err != nil {
@@ -75,7 +75,7 @@ func open(t *testing.T, path string, l *ledger) (stop func()) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- Serve(ctx, socket, l) }()
+	go func() { ended <- serveAll(ctx, socket, l, silence) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
@@ -155,6 +155,32 @@ func TestHolderDies(t *testing.T) {
 	l.await(t, 0)
 }
 
+// A daemon that is stopped, or dead but for a thread in a dead disk, keeps its connection:
+// its reservation is given back all the same. One that goes on saying that it pushes holds
+// its own for as long as it likes.
+func TestHolderIsSilent(t *testing.T) {
+	l := &ledger{}
+	path := filepath.Join(t.TempDir(), "s")
+	open(t, path, l, 2*time.Second)
+	c := NewClient(path, zerolog.Nop())
+	c.beat = 10 * time.Millisecond
+	release, err := c.Reserve(t.Context(), push)
+	if err != nil {
+		t.Fatal(err)
+	}
+	silent := NewClient(path, zerolog.Nop())
+	silent.beat = time.Hour
+	stuck, err := silent.Reserve(t.Context(), push)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stuck()
+	l.await(t, 2)
+	l.await(t, 1) // after two seconds the silent one's is gone, and the other's is not
+	release()
+	l.await(t, 0)
+}
+
 // An agent that ends gives back what it holds for its daemon, whose pushes go on; who
 // asks then is told once, begins unasked, and asks again when the agent is back.
 func TestAgentGoes(t *testing.T) {
@@ -183,7 +209,7 @@ func TestAgentGoes(t *testing.T) {
 	if !c.Asks(push.Node) {
 		t.Error("it is never asked again")
 	}
-	open(t, path, l)
+	open(t, path, l, silence)
 	if release, err = c.Reserve(t.Context(), push); err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,8 @@
 // Package pushes lets a daemon ask the agent of its machine whether a push may begin. The
 // daemon carries no remoting: it writes a line of JSON to the agent's unix socket and
-// reads one. The connection is the reservation: it stays open while the push runs, and
-// whoever closes it, or dies, has given the reservation back.
+// reads one. The connection is the reservation: it stays open while the push runs, an empty
+// line now and then says that it does, and whoever closes it, dies, or is silent has given
+// the reservation back.
 //
 // As between nodes, a reservation is a courtesy: a daemon that gets no answer goes ahead,
 // and a push whose agent dies goes on.
@@ -75,7 +76,7 @@ func (a answer) err() error {
 	return fmt.Errorf("the agent's answer makes no sense: %+v", a)
 }
 
-// read reads the line of the other side, which is all that it says.
+// read reads the first line of the other side.
 func read(r io.Reader, into any) error {
 	err := json.NewDecoder(io.LimitReader(r, lineBytes)).Decode(into)
 	if errors.Is(err, io.ErrUnexpectedEOF) {
