@@ -70,9 +70,10 @@ func (c *pushed) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// Write sees the last chunk of the answer: the push is over, though the connection is not.
+// Write sees the end of the answer before the sender can. After it a sender says good-bye
+// and does not wait until the server has heard it: another push may begin before.
 func (c *pushed) Write(b []byte) (int, error) {
-	if bytes.HasSuffix(b, []byte("0\r\n\r\n")) {
+	if bytes.Contains(b, []byte(":UPDATES: END")) {
 		c.over()
 	}
 	return c.Conn.Write(b)
