@@ -26,7 +26,6 @@ mkdir "$BASE/over/upper" "$BASE/over/work" "$BASE/over/root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$BASE/over/upper,workdir=$BASE/over/work" "$BASE/over/root"
 cd "$BASE/over/root"
 mount -t proc proc proc
-mount --rbind /dev dev
 mount --bind "$BASE/tmp" tmp
 mkdir -p srv/node run/lock
 mount -t tmpfs tmpfs run
@@ -36,13 +35,25 @@ printf '#!/bin/sh\nexit 101\n' >usr/sbin/policy-rc.d
 chmod 755 usr/sbin/policy-rc.d
 ip link set lo up 2>/dev/null || true
 rm -f var/lib/man-db/auto-update # not again for each package
+`
+
+// idle is an init that leaves everything to the test.
+const idle = `
+mount --rbind /dev dev
 exec chroot . sh -c 'echo ready; exec sleep infinity'
 `
 
 func newRoot(t *testing.T) *root {
 	t.Helper()
+	return newRootWith(t, idle)
+}
+
+// newRootWith ends the set-up with a script that prints something when all is there, and
+// becomes init.
+func newRootWith(t *testing.T, init string) *root {
+	t.Helper()
 	base := t.TempDir()
-	for _, dir := range []string{"over", "tmp", "node"} {
+	for _, dir := range []string{"over", "tmp", "node", "cgroup"} {
 		if err := os.Mkdir(filepath.Join(base, dir), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +63,7 @@ func newRoot(t *testing.T) *root {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command("unshare", "--mount", "--propagation", "private", "--pid", "--net", "--fork", "--kill-child", "sh", "-c", setUp)
+	cmd := exec.Command("unshare", "--mount", "--propagation", "private", "--pid", "--net", "--uts", "--ipc", "--fork", "--kill-child", "sh", "-c", setUp+init)
 	cmd.Env = append(os.Environ(), "BASE="+base)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
