@@ -1,8 +1,10 @@
 package faults
 
 import (
+	"context"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -10,6 +12,8 @@ import (
 	"time"
 
 	"understudy/internal/cluster"
+	"understudy/internal/observe/control"
+	"understudy/internal/observe/status"
 	"understudy/test/faults/sick"
 )
 
@@ -87,6 +91,37 @@ func (d *daemon) awaitState(t *testing.T, disk, what string, do func(cluster.Dev
 		s, ok := states[disk]
 		return s.String(), ok && do(s)
 	})
+}
+
+// awaitReport waits until the status that `understudy status` shows says so.
+func (d *daemon) awaitReport(t *testing.T, what string, so func(*status.Report) bool) {
+	t.Helper()
+	socket := filepath.Join(d.lab.node.CachePath(), "understudy", "control.sock")
+	d.await(t, what, func() (string, bool) {
+		ctx, cancel := context.WithTimeout(t.Context(), inTime)
+		defer cancel()
+		r, err := control.NewClient(socket).Report(ctx)
+		if err != nil {
+			return err.Error(), false
+		}
+		return r.Verdict.Summary, so(r)
+	})
+}
+
+// awaitTrouble waits until the status names a disk, what ails it and what to do.
+func (d *daemon) awaitTrouble(t *testing.T, disk, trouble string) {
+	t.Helper()
+	d.awaitReport(t, "the status names "+disk+" as "+trouble, func(r *status.Report) bool {
+		return r.Verdict.State == status.Degraded && r.Verdict.Action != "" && slices.ContainsFunc(r.Devices, func(d status.Device) bool {
+			return d.Name == disk && (d.State == trouble && !d.InService && d.Why != "" || d.Disk == trouble && d.InService) && d.Action != ""
+		})
+	})
+}
+
+// awaitWell waits until the status has no complaint about anything.
+func (d *daemon) awaitWell(t *testing.T) {
+	t.Helper()
+	d.awaitReport(t, "the status has no complaint", func(r *status.Report) bool { return r.Verdict.State == status.Healthy })
 }
 
 // awaitLogged waits for a line of the log with all of the words.

@@ -79,14 +79,14 @@ type illness struct {
 	disk   string
 	method string // of the daemon
 	fall   func(context.Context) error
-	state  string // that recon tells
+	state  string // that recon and status tell
 	heal   func(context.Context) error
 	watch  func(*testing.T) // looks at it while it is ill; may be nil
 	stay   bool             // one daemon sees it from beginning to end
 }
 
 // course is the course of an illness. The disk falls ill when some of its objects
-// have gone to the peers and some have not. Recon and log name it, the objects of all
+// have gone to the peers and some have not. Recon, status and log name it, the objects of all
 // other disks arrive, SIGTERM ends the daemon well. A second daemon, started on the ill disk,
 // sees it too; when the disk is healed it comes back by itself and the rest of its
 // objects arrives.
@@ -108,6 +108,7 @@ func (l *lab) course(t *testing.T, i illness) {
 	}
 	ill := func(s cluster.DeviceState) bool { return s.State == i.state && s.Why != "" }
 	r.awaitState(t, i.disk, i.state, ill)
+	r.awaitTrouble(t, i.disk, i.state)
 	r.awaitLogged(t, "device out of service", "device="+i.disk, "state="+i.state)
 	r.awaitWork(t, "the other disks' objects arrive", notOf(i.disk))
 	l.watch(t, i)
@@ -116,6 +117,7 @@ func (l *lab) course(t *testing.T, i illness) {
 		hanging = first.terminate(t)
 		r = l.start(t, i.method)
 		r.awaitState(t, i.disk, i.state, ill)
+		r.awaitTrouble(t, i.disk, i.state)
 		l.watch(t, i)
 	}
 	must(t, heal())
@@ -125,6 +127,7 @@ func (l *lab) course(t *testing.T, i illness) {
 	r.awaitState(t, i.disk, "in service", inService)
 	r.awaitLogged(t, "device is back in service", "device="+i.disk)
 	r.awaitWork(t, "the rest arrives", nil)
+	r.awaitWell(t)
 	r.end(t)
 }
 

@@ -3,11 +3,13 @@ package faults
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
 	"understudy/internal/cluster"
+	"understudy/internal/observe/status"
 	"understudy/test/faults/sick"
 )
 
@@ -39,7 +41,7 @@ type silence struct {
 
 // silent is the course of a silence that has begun. The objects of the other peer
 // arrive, the pass ends, recon names the silent peer among the failures. The peer has
-// been asked a few times, not once for every partition. When it answers again its
+// been asked a few times, not once for every partition, and the status says why. When it answers again its
 // objects arrive in a later pass.
 func (l *lab) silent(t *testing.T, s silence) {
 	t.Helper()
@@ -60,8 +62,13 @@ func (l *lab) silent(t *testing.T, s silence) {
 		}
 		return fmt.Sprint(recon.Stats.FailureNodes), recon.Stats.FailureNodes[s.peer.IP]["d1"] > 0
 	})
+	r.awaitReport(t, "the status names the peer and why it is not asked", func(r *status.Report) bool {
+		return r.Verdict.State == status.Degraded && strings.Contains(r.Verdict.Summary, s.peer.IP) &&
+			slices.ContainsFunc(r.Peers, func(p status.Peer) bool { return strings.HasPrefix(p.Name, s.peer.IP+":") && p.Why != "" })
+	})
 	s.end(t)
 	r.awaitWork(t, "the peer's objects arrive", nil)
+	r.awaitWell(t)
 	r.end(t)
 }
 

@@ -26,6 +26,7 @@ func (l *lab) isFull(t *testing.T) {
 	})
 	r := l.start(t, "rsync")
 	r.awaitState(t, "d6", "full", func(s cluster.DeviceState) bool { return s.Disk == "full" })
+	r.awaitTrouble(t, "d6", "full")
 	r.awaitWork(t, "all objects arrive, those of the full disk and of its handoff, too", nil)
 	gone := l.node.HashDir("d6", 0, handoff.partition, handoff.op.Name)
 	r.await(t, "the handoff is removed from the full disk", func() (string, bool) {
@@ -40,6 +41,7 @@ func (l *lab) isFull(t *testing.T) {
 	must(t, d.Free())
 	full = false
 	r.awaitState(t, "d6", "fine", inService)
+	r.awaitWell(t)
 	r.awaitLogged(t, "disk is full", "device=d6")
 	r.awaitLogged(t, "disk is fine again", "device=d6")
 	r.end(t)
@@ -82,6 +84,7 @@ func (l *lab) isReadOnly(t *testing.T) {
 	readOnly := func(s cluster.DeviceState) bool { return s.Disk == "read-only" }
 	r := l.start(t, "ssync")
 	r.awaitState(t, "d7", "read-only", readOnly)
+	r.awaitTrouble(t, "d7", "read-only")
 	r.awaitWork(t, "all objects arrive, those of the read-only disk, too", nil)
 	r.end(t)
 
@@ -94,5 +97,6 @@ func (l *lab) isReadOnly(t *testing.T) {
 	l.begin()
 	l.lay(t, 3000, map[string]int{"d7": 1})
 	r.awaitWork(t, "a new object arrives", nil)
+	r.awaitWell(t)
 	r.end(t)
 }
