@@ -173,6 +173,52 @@ func TestDeviceCrashLoopBacksOff(t *testing.T) {
 	})
 }
 
+// A device crashes while its jobs are in calls that do not let go, and a successor does
+// the pass. What the old calls answer later reaches nobody: no job counts twice, and
+// every slot is there for the next pass.
+func TestLateResultsReachNobody(t *testing.T) {
+	inWorld(t, everywhere(40), func(w *world) {
+		w.opts.Once, w.opts.Interval, w.opts.Slots = false, time.Hour, 4
+		var crashed atomic.Bool
+		late := 0
+		fine := w.hashes
+		w.hashes = func(ctx context.Context, p messages.Partition, o messages.HashOptions) (messages.HashReport, error) {
+			if w.event("hash %s %d", p.Device, p.Number); crashed.Load() {
+				pause(ctx, time.Second)
+				return fine(ctx, p, o)
+			}
+			time.Sleep(5 * time.Minute) // ignores its context
+			w.mu.Lock()
+			late++
+			w.mu.Unlock()
+			return fine(context.WithoutCancel(ctx), p, o)
+		}
+		w.deps.Middleware = append(w.deps.Middleware, crashOn(func(a actor.Actor, m any) bool {
+			_, device := a.(*Device)
+			_, asked := m.(*messages.Retry)
+			return device && asked && !crashed.Swap(true)
+		}))
+		w.start()
+		time.Sleep(30 * time.Second)
+		w.system.Root.Send(w.root, &messages.ToDevice{Device: "d0", Message: &messages.Retry{}})
+		time.Sleep(15 * time.Minute)
+		d := w.device("d0")
+		if !crashed.Load() || late != 4 || d.Passes != 1 || d.Stats.Attempted != 40 || d.Done != 40 {
+			t.Errorf("crashed %v, %d late; %+v", crashed.Load(), late, d)
+		}
+		if n := w.snapshot().Supervision.Late; n < 4 {
+			t.Errorf("%d late answers were counted", n)
+		}
+		w.mu.Lock()
+		w.most = 0
+		w.mu.Unlock()
+		time.Sleep(time.Hour)
+		if d := w.device("d0"); d.Passes != 2 || w.most != 4 {
+			t.Errorf("in the next pass %d jobs at once; %+v", w.most, d)
+		}
+	})
+}
+
 func TestDeviceCrashEndsItsPassInScriptMode(t *testing.T) {
 	inWorld(t, threeCopies(6, 3, 2), func(w *world) {
 		w.deps.Middleware = append(w.deps.Middleware, crashOn(func(a actor.Actor, m any) bool {
