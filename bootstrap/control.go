@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"understudy/actors"
@@ -71,6 +72,8 @@ func (e *Engine) ask(ctx context.Context, question any) (any, error) {
 // read anew, without dropping what is at work. An error leaves all as it was. What
 // belongs to the process (user, log, priorities) does not change.
 func (e *Engine) Reload(cfg *config.Config) error {
+	e.reload.Lock()
+	defer e.reload.Unlock()
 	e.mu.Lock()
 	running := e.parts
 	e.mu.Unlock()
@@ -78,16 +81,24 @@ func (e *Engine) Reload(cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.root == nil {
+	before, ok := e.swap(next)
+	if !ok {
 		next.close()
 		return errNotRunning
 	}
-	before := e.parts
-	e.parts = next
-	e.closers = append(e.closers, next.closers...)
-	e.system.Root.Send(e.root, &actors.Reload{Deps: next.deps, Options: next.opts, View: next.view})
-	before.retire()
+	before.retire(next)
 	return nil
+}
+
+// swap puts parts in the place of those in use, unless the engine does not run.
+func (e *Engine) swap(next *parts) (before *parts, ok bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.root == nil {
+		return nil, false
+	}
+	before, e.parts = e.parts, next
+	e.closers = append(slices.DeleteFunc(e.closers, closer.unused), next.closers...)
+	e.system.Root.Send(e.root, &actors.Reload{Deps: next.deps, Options: next.opts, View: next.view})
+	return before, true
 }

@@ -20,6 +20,7 @@ import (
 	"understudy/config"
 	"understudy/internal/fault"
 	"understudy/internal/observe/logs"
+	"understudy/internal/transport/rsync"
 	"understudy/messages"
 )
 
@@ -47,15 +48,18 @@ type Engine struct {
 	settings Settings
 	log      zerolog.Logger
 	crew     *crew
+	thread   *rsync.Thread // starts rsyncs, whatever the configuration becomes
 	bounds   *bounds
 	plan     planTime
 	started  time.Time
 	orders   atomic.Int32                  // of the host that are at work
 	sight    atomic.Pointer[messages.View] // the newest rings
 
+	reload sync.Mutex // one Reload at a time
+
 	mu      sync.Mutex // guards what follows; a Reload may come at any time
 	parts   *parts     // those in use
-	closers []func()
+	closers []closer
 	system  *actor.ActorSystem
 	root    *actor.PID       // the supervisor that lives, or nil
 	course  *messages.Course // the newest; nil before the first
@@ -75,7 +79,7 @@ func New(s Settings) (*Engine, error) {
 	if err := s.Parts.fit(); err != nil {
 		return nil, fmt.Errorf("make the engine: %w", err)
 	}
-	e := &Engine{settings: s, log: s.Log, crew: newCrew(), bounds: newBounds(), started: time.Now()}
+	e := &Engine{settings: s, log: s.Log, crew: newCrew(), thread: rsync.NewThread(), bounds: newBounds(), started: time.Now()}
 	parts, err := e.assemble(s.Config, nil)
 	if err != nil {
 		e.crew.Close()
@@ -85,7 +89,7 @@ func New(s Settings) (*Engine, error) {
 		parts.opts.Course = e.keptCourse(s.Config, parts.opts.Limits())
 	}
 	e.parts = parts
-	e.closers = append(parts.closers, e.crew.Close)
+	e.closers = append(parts.closers, closer{end: e.crew.Close})
 	if err := e.register(s.Registerer); err != nil {
 		e.Close()
 		return nil, err
@@ -104,9 +108,10 @@ func (e *Engine) Close() {
 	closers := e.closers
 	e.closers = nil
 	e.mu.Unlock()
-	for _, f := range closers {
-		f()
+	for _, c := range closers {
+		c.end()
 	}
+	e.thread.End() // what has not ended by now, the kernel kills
 }
 
 // Run runs the engine in an actor system of its own until it has nothing left to

@@ -72,13 +72,12 @@ func answers(faults *fault.Injector, under dialer) dialer {
 	return network.Answers(faults, under)
 }
 
-// around puts the faults of Rsync before the transport's way to start rsyncs; nil without
-// any.
-func around(faults *fault.Injector) func(rsync.Spawner) rsync.Spawner {
+// starts puts the faults of Rsync before a way to start rsyncs.
+func starts(faults *fault.Injector, own rsync.Spawner) rsync.Spawner {
 	if !FaultsBuilt || faults == nil {
-		return nil
+		return own
 	}
-	return func(own rsync.Spawner) rsync.Spawner { return faultyrsync.Spawner(faults, own) }
+	return faultyrsync.Spawner(faults, own)
 }
 
 // FaultyNow tells the time as a plan's faults of Clock have it.

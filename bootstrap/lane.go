@@ -57,7 +57,7 @@ func (p *parts) streams(wire dialer, era func() uint64, log zerolog.Logger) (our
 		return nil, wire
 	}
 	d := mux.NewDialer(mux.DialerConfig{Ours: p.lane.OursAt, Dial: wire, Era: era, Log: log})
-	p.closers = append(p.closers, d.Close)
+	p.closers = append(p.closers, closing(d, (*mux.Dialer).Close))
 	return p.lane.OursAt, d.DialContext
 }
 

@@ -40,21 +40,25 @@ type parts struct {
 	peers     *replicate.Client
 	lane      *native.Lane // nil: native_lane = no
 	disks     *store.Store
-	closers   []func()
+	stats     *statsd.Client // nil: none
+	closers   []closer
 }
 
 // retire makes parts that others have taken the place of let go of what they keep
 // for later. Jobs that still use them go on.
-func (p *parts) retire() {
+func (p *parts) retire(next *parts) {
 	p.peers.Close()
 	if p.lane != nil {
 		p.lane.Close()
 	}
+	if p.stats != nil && p.stats != next.stats {
+		p.stats.Close()
+	}
 }
 
 func (p *parts) close() {
-	for _, f := range p.closers {
-		f()
+	for _, c := range p.closers {
+		c.end()
 	}
 }
 
@@ -88,12 +92,12 @@ func (e *Engine) assemble(cfg *config.Config, before *parts) (*parts, error) {
 	questions.Dial = answers(e.faults(), e.wire())
 	if cfg.NativeLane && own.lane() {
 		p.lane = newLane(cfg, questions, silent, e.log)
-		p.closers = append(p.closers, p.lane.Close)
+		p.closers = append(p.closers, closing(p.lane, (*native.Lane).Close))
 		questions.Heard = p.lane.Heard
 	}
 	p.peers = replicate.New(questions)
 	// A thread that hangs keeps the process and its files: locks must not wait for it.
-	p.closers = append(p.closers, p.peers.Close, func() { disks.ReleaseLocks() })
+	p.closers = append(p.closers, closing(p.peers, (*replicate.Client).Close), closing(disks, func(s *store.Store) { s.ReleaseLocks() }))
 	transport, err := own.Transport, error(nil)
 	if transport == nil {
 		transport, err = p.transport(cfg, disks, e)
@@ -108,7 +112,7 @@ func (e *Engine) assemble(cfg *config.Config, before *parts) (*parts, error) {
 		Clock: wallClock{}, Rand: globalRand{}, Go: e.crew.Go,
 		Placement: placement, Store: localDisks{disks, e.bounds.turn}, Peers: silent.Peers(peers),
 		Transport: silent.Transport(transport, lane(cfg)), Silent: silent.States,
-		Recon: recon.New(cfg.ReconCachePath), Cursors: cursorsIn(cfg), Metrics: p.metrics(cfg, e.log), Log: e.log,
+		Recon: recon.New(cfg.ReconCachePath), Cursors: cursorsIn(cfg), Metrics: p.metrics(cfg, before, e.log), Log: e.log,
 		Steer: func(c *messages.Course) { e.follows(c, silent) },
 	}
 	if cfg.AdmissionSocket != "" {
@@ -253,26 +257,31 @@ func (p *parts) transport(cfg *config.Config, disks *store.Store, e *Engine) (ac
 		ReclaimAge: cfg.DiskFile.ReclaimAge, Timeout: cfg.Rsync.Timeout, Compress: cfg.Rsync.Compress, LogTransfers: cfg.Rsync.LogTransfers,
 		ErrorLogLineLength: cfg.Rsync.ErrorLogLineLength, NamesAreProof: cfg.HandoffProof == "names",
 		Suffixes: disks.SuffixDirs, Peers: p.peers, Log: log, Begin: limits.begin,
-		Around: around(cmp.Or(e.faults(), points())),
+		Spawn: starts(cmp.Or(e.faults(), points()), rsync.Processes{Thread: e.thread}),
 	})
 	if err != nil {
 		return nil, err
 	}
-	p.closers = append(p.closers, t.Close)
+	p.closers = append(p.closers, closing(t, (*rsync.Transport).Close))
 	return t, nil
 }
 
-// metrics sends statistics to a statsd server, if one is configured.
-func (p *parts) metrics(cfg *config.Config, log zerolog.Logger) actors.Metrics {
+// metrics sends statistics to a statsd server, if one is configured: with the client that
+// is in use, if it is the same server.
+func (p *parts) metrics(cfg *config.Config, before *parts, log zerolog.Logger) actors.Metrics {
 	if cfg.Statsd.Host == "" || !cfg.Statsd.EmitLegacy {
 		return statsd.None{}
 	}
-	c := statsd.New(statsd.Config{
+	if before != nil && before.stats != nil && before.cfg.Statsd == cfg.Statsd && before.cfg.Log.Name == cfg.Log.Name {
+		p.stats = before.stats
+		return p.stats
+	}
+	p.stats = statsd.New(statsd.Config{
 		Host: cfg.Statsd.Host, Port: cfg.Statsd.Port, BasePrefix: cfg.Statsd.MetricPrefix, TailPrefix: cfg.Log.Name,
 		DefaultRate: cfg.Statsd.DefaultRate, RateFactor: cfg.Statsd.RateFactor, Log: log,
 	})
-	p.closers = append(p.closers, c.Close)
-	return c
+	p.closers = append(p.closers, closing(p.stats, (*statsd.Client).Close))
+	return p.stats
 }
 
 // handoffDelete is the option of that name, or 0 where it would have no effect.

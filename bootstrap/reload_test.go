@@ -2,15 +2,22 @@ package bootstrap_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"os"
+	"runtime"
+	"runtime/pprof"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/rs/zerolog"
 
 	"understudy/bootstrap"
+	"understudy/internal/store"
 	"understudy/internal/swift/hashes"
 	"understudy/messages"
 )
@@ -102,4 +109,55 @@ func TestReloadOfARunningEngine(t *testing.T) {
 	if err := e.Alive(t.Context()); err == nil {
 		t.Error("an engine that has ended is alive")
 	}
+}
+
+// What earlier configurations were served with is let go of: after many reloads there
+// is one thread that starts rsyncs and one client of statsd, as after none, and nobody
+// keeps the parts of old, but that the supervisor's props are made of the first.
+func TestReloadsLeaveNothingBehind(t *testing.T) {
+	r := newRig(t, "concurrency = 1", "interval = 1", "log_statsd_host = 127.0.0.1")
+	r.object(0, "0", "o")
+	e, err := bootstrap.New(bootstrap.Settings{Config: r.load(), Log: zerolog.New(r.log)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = e.Run(ctx)
+	}()
+	defer func() { cancel(); <-ended }()
+	var old []weak.Pointer[store.Store]
+	for n := range 4 {
+		old = append(old, weak.Make(e.Store()))
+		before := len(r.pushes())
+		r.until("an rsync was started", func() bool { return len(r.pushes()) > before })
+		r.set(fmt.Sprintf("log_statsd_port = %d", 9000+n))
+		if err := e.Reload(r.load()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.until("nobody keeps the parts of old", func() bool {
+		runtime.GC()
+		return !slices.ContainsFunc(old[1:], func(p weak.Pointer[store.Store]) bool { return p.Value() != nil })
+	})
+	for what, want := range map[string]int{"rsync.(*Thread).run": 1, "statsd.(*Client).run": 1} {
+		r.until("one goroutine is in "+what, func() bool { return goroutinesIn(t, what) == want })
+	}
+}
+
+// goroutinesIn counts the goroutines that a function has begun.
+func goroutinesIn(t *testing.T, function string) (n int) {
+	t.Helper()
+	var b strings.Builder
+	if err := pprof.Lookup("goroutine").WriteTo(&b, 2); err != nil {
+		t.Fatal(err)
+	}
+	for stack := range strings.SplitSeq(b.String(), "\n\n") {
+		if strings.Contains(stack, function+"(") {
+			n++
+		}
+	}
+	return n
 }

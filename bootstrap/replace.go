@@ -70,6 +70,6 @@ func (e *Engine) register(r prometheus.Registerer) error {
 	if err := r.Register(c); err != nil {
 		return fmt.Errorf("register the metrics of the engine: %w", err)
 	}
-	e.closers = append(e.closers, func() { r.Unregister(c) })
+	e.closers = append(e.closers, closer{end: func() { r.Unregister(c) }})
 	return nil
 }

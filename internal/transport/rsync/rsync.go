@@ -59,11 +59,9 @@ type Config struct {
 	// the bandwidth, bytes a second, 0 for no bound; end is to be called with what it has
 	// sent. Nil: at once, and no bound but BWLimit.
 	Begin func(ctx context.Context, device string) (share int64, end func(sent int64), err error)
-	Spawn Spawner // Processes of a thread of its own when nil
-	// Around puts something before Spawn, for experiments. It may be nil.
-	Around func(Spawner) Spawner
-	Clock  Clock // the wall clock when nil
-	Log    zerolog.Logger
+	Spawn Spawner // Processes when nil
+	Clock Clock   // the wall clock when nil
+	Log   zerolog.Logger
 }
 
 // Peers tells other nodes' object servers what has changed (REPLICATE).
@@ -81,9 +79,8 @@ type Clock interface {
 
 // Transport runs rsync. It is safe for concurrent use.
 type Transport struct {
-	cfg       Config
-	stuck     atomic.Int64
-	endThread func() // of what starts rsyncs
+	cfg   Config
+	stuck atomic.Int64
 
 	mu     sync.Mutex
 	live   map[Child]struct{} // not yet reaped
@@ -107,18 +104,13 @@ func New(cfg Config) (*Transport, error) {
 	if cfg.Module = strings.TrimRight(cfg.Module, "/"); cfg.Module == "" {
 		cfg.Module = DefaultModule
 	}
-	end := func() {}
 	if cfg.Spawn == nil {
-		thread := NewThread()
-		cfg.Spawn, end = Processes{thread}, thread.End
-	}
-	if cfg.Around != nil {
-		cfg.Spawn = cfg.Around(cfg.Spawn)
+		cfg.Spawn = Processes{}
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = wallClock{}
 	}
-	return &Transport{cfg: cfg, endThread: end, live: map[Child]struct{}{}, closed: make(chan struct{})}, nil
+	return &Transport{cfg: cfg, live: map[Child]struct{}{}, closed: make(chan struct{})}, nil
 }
 
 // Sync sends suffixes of a partition to one node and then notifies it: after a
@@ -172,7 +164,6 @@ const closeWait = time.Second
 // started can only be killed once its number is known, and after the end of this
 // process nobody would do it. One that hangs in the kernel is left.
 func (t *Transport) Close() {
-	defer t.endThread()
 	limit := time.NewTimer(closeWait)
 	defer limit.Stop()
 	for _, c := range t.shut() {
