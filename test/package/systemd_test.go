@@ -96,7 +96,7 @@ func TestSystemd(t *testing.T) {
 		{"the journal has its stacks", "journalctl -u " + unit, "goroutine 1 "},
 		{"it comes back when it is stuck", "was=" + pid + "; kill -s STOP " + pid + "; " + again(3) + "; journalctl -u " + unit, "Watchdog timeout"},
 		{"it stops", "systemctl stop " + unit + "; systemctl show -P Result " + unit, "success"},
-		{"nothing of it is left", "pgrep -fc '^" + program + "' || true", "0"},
+		{"nothing of it is left", "readlink /proc/[0-9]*/exe | grep -c " + ours + " || true", "0"},
 		{"an instance runs", "mkdir /etc/swift/object-server && cp /etc/swift/object-server.conf /etc/swift/object-server/1.conf && systemctl start " + instance + " && systemctl is-active " + instance, "active"},
 		{"the server runs", "systemctl start understudy-serve && systemctl is-active understudy-serve && curl -fs http://127.0.0.1:6210/healthcheck", "OK"},
 		{"an agent without a fleet does not", "systemctl start understudy-fleet; systemctl is-active understudy-fleet || true", "inactive"},
