@@ -13,8 +13,9 @@ import (
 
 // A build for the soak (`-tags soak`) tells what cannot be seen from outside: every
 // few seconds how many goroutines there are, in a file inside-<pid> of the folder that
-// UNDERSTUDY_SOAK_DIR names; and how memory is used, after a few minutes in
-// heap-<pid>-first and each minute anew in heap-<pid>-last.
+// UNDERSTUDY_SOAK_DIR names; how memory is used, after a few minutes in
+// heap-<pid>-first and each minute anew in heap-<pid>-last; and, as often, where the
+// goroutines are, in goroutines-<pid>-first and -last.
 func init() {
 	if dir := os.Getenv("UNDERSTUDY_SOAK_DIR"); dir != "" {
 		go tellInside(dir)
@@ -22,9 +23,9 @@ func init() {
 }
 
 const (
-	insideEvery = 5 * time.Second
-	heapEvery   = 12 // of these
-	heapFirst   = 60
+	insideEvery  = 5 * time.Second
+	profileEvery = 12 // of these
+	profileFirst = 60
 )
 
 func tellInside(dir string) {
@@ -35,13 +36,18 @@ func tellInside(dir string) {
 			_, err := fmt.Fprintf(f, "goroutines %d\n", runtime.NumGoroutine())
 			return err
 		})
-		if i == heapFirst {
-			file(dir, fmt.Sprintf("heap-%d-first", pid), heap)
+		if i == profileFirst {
+			profiles(dir, pid, "first")
 		}
-		if i%heapEvery == 0 {
-			file(dir, fmt.Sprintf("heap-%d-last", pid), heap)
+		if i%profileEvery == 0 {
+			profiles(dir, pid, "last")
 		}
 	}
+}
+
+func profiles(dir string, pid int, when string) {
+	file(dir, fmt.Sprintf("heap-%d-%s", pid, when), heap)
+	file(dir, fmt.Sprintf("goroutines-%d-%s", pid, when), func(f *os.File) error { return pprof.Lookup("goroutine").WriteTo(f, 1) })
 }
 
 func heap(f *os.File) error {
