@@ -13,10 +13,13 @@ import (
 	"understudy/config"
 	"understudy/internal/fault"
 	"understudy/internal/observe/status"
+	"understudy/internal/transport/rsync"
 )
 
 func liveEngine(faults *fault.Injector) *Engine {
-	return &Engine{settings: Settings{Faults: faults}, log: zerolog.Nop(), parts: &parts{cfg: &config.Config{Path: "/etc/o.conf"}}}
+	return &Engine{
+		settings: Settings{Faults: faults}, log: zerolog.Nop(), thread: rsync.NewThread(), parts: &parts{cfg: &config.Config{Path: "/etc/o.conf"}},
+	}
 }
 
 // A plan of an operator's ends by itself, and another in its place has its own time.
