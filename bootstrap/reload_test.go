@@ -2,12 +2,13 @@ package bootstrap_test
 
 import (
 	"context"
-	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"runtime"
 	"runtime/pprof"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -129,11 +130,16 @@ func TestReloadsLeaveNothingBehind(t *testing.T) {
 	}()
 	defer func() { cancel(); <-ended }()
 	var old []weak.Pointer[store.Store]
-	for n := range 4 {
+	for range 4 {
 		old = append(old, weak.Make(e.Store()))
 		before := len(r.pushes())
 		r.until("an rsync was started", func() bool { return len(r.pushes()) > before })
-		r.set(fmt.Sprintf("log_statsd_port = %d", 9000+n))
+		server, err := net.ListenPacket("udp", "127.0.0.1:0") // another one, that reads nothing
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer server.Close()
+		r.set("log_statsd_port = " + strconv.Itoa(server.LocalAddr().(*net.UDPAddr).Port))
 		if err := e.Reload(r.load()); err != nil {
 			t.Fatal(err)
 		}

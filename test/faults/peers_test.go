@@ -41,8 +41,8 @@ type silence struct {
 
 // silent is the course of a silence that has begun. The objects of the other peer
 // arrive, the pass ends, recon names the silent peer among the failures. The peer has
-// been asked a few times, not once for every partition, and the status says why. When it answers again its
-// objects arrive in a later pass.
+// been asked a few times, not once for every partition, and the status says why. When it
+// answers again its objects arrive in a later pass.
 func (l *lab) silent(t *testing.T, s silence) {
 	t.Helper()
 	r := l.start(t, "rsync")
@@ -158,5 +158,8 @@ func (l *lab) breaksOff(t *testing.T, peer *cluster.Node, proxy *sick.Proxy) {
 	if !strings.Contains(strings.Join(lines, "\n"), peer.Addr()) {
 		t.Error("the log does not name the peer that broke off")
 	}
+	r.awaitReport(t, "the status tells of the peer that broke off", func(r *status.Report) bool {
+		return slices.ContainsFunc(r.Devices, func(d status.Device) bool { return d.LastError != nil && strings.Contains(d.LastError.Text, peer.IP) })
+	})
 	r.end(t)
 }
