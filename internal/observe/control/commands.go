@@ -39,34 +39,23 @@ func (s *Server) do(ctx context.Context, c status.Command) (*status.Done, error)
 	default:
 		return nil, fmt.Errorf("too many commands wait for the engine")
 	}
-	type answer struct {
-		done *status.Done
-		err  error
-	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.limits.do)
-	answers := make(chan answer, 1)
-	go func() {
-		defer func() {
-			if p := recover(); p != nil { // a bug, which must not end the engine
-				answers <- answer{err: fmt.Errorf("carry out a command: panic: %v", p)}
-			}
-			cancel()
-			<-s.commands
-		}()
+	defer cancel()
+	answers := begin(s.commands, "carry out a command", func() (*status.Done, error) {
 		done, err := s.cfg.Engine.Do(ctx, c)
 		if err == nil && done == nil {
 			done = &status.Done{}
 		}
-		answers <- answer{done, err}
-	}()
+		return done, err
+	})
 	select {
 	case a := <-answers:
-		return a.done, a.err
+		return a.value, a.err
 	case <-ctx.Done():
 	}
 	select {
 	case a := <-answers: // both at once
-		return a.done, a.err
+		return a.value, a.err
 	default:
 		return nil, fmt.Errorf("carry out a command: %w", ctx.Err())
 	}

@@ -37,22 +37,8 @@ func (s *Server) dryRun(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), dryRunTime)
 	defer cancel()
-	type answer struct {
-		pass any
-		err  error
-	}
-	answers := make(chan answer, 1)
-	go func() {
-		defer func() {
-			if p := recover(); p != nil { // a bug, which must not end the engine
-				answers <- answer{err: fmt.Errorf("dry run: panic: %v", p)}
-			}
-			<-s.dry
-		}()
-		pass, err := s.cfg.DryRun(ctx, ask)
-		answers <- answer{pass, err}
-	}()
-	var a answer
+	answers := begin(s.dry, "dry run", func() (any, error) { return s.cfg.DryRun(ctx, ask) })
+	var a answer[any]
 	select {
 	case a = <-answers:
 	case <-ctx.Done():
@@ -64,7 +50,7 @@ func (s *Server) dryRun(w http.ResponseWriter, r *http.Request) {
 	case a.err != nil:
 		s.refuse(w, a.err)
 	default:
-		reply(w, http.StatusOK, a.pass)
+		reply(w, http.StatusOK, a.value)
 	}
 }
 

@@ -48,7 +48,11 @@ func TestDryRun(t *testing.T) {
 	}
 	waits := make(chan error, 1)
 	go func() { waits <- r.client.DryRun(t.Context(), status.DryRun{Device: "hangs"}, &got) }()
-	<-asked
+	select {
+	case <-asked:
+	case err := <-waits:
+		t.Fatalf("it was not asked for: %v", err)
+	}
 	answer, err := r.client.send(t.Context(), http.MethodPost, "/v1/dry-run", []byte("{}"))
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +65,21 @@ func TestDryRun(t *testing.T) {
 	if err := <-waits; err != nil {
 		t.Error(err)
 	}
-	eventually(t, "the place is free", func() bool { return r.client.DryRun(t.Context(), status.DryRun{}, &got) == nil })
+	if err := r.client.DryRun(t.Context(), status.DryRun{}, &got); err != nil {
+		t.Errorf("the next one: %v", err)
+	}
+}
+
+// Who has been answered may ask again at once: the place is free before the answer.
+func TestDryRunAgainAtOnce(t *testing.T) {
+	r := start(t, newFake(), func(c *Config) {
+		c.DryRun = func(context.Context, status.DryRun) (any, error) { return struct{}{}, nil }
+	})
+	for i := range 500 {
+		if err := r.client.DryRun(t.Context(), status.DryRun{}, &struct{}{}); err != nil {
+			t.Fatalf("after %d: %v", i, err)
+		}
+	}
 }
 
 // A dry run that hangs on a disk does not keep who asked, and ends with who hung up.

@@ -172,6 +172,16 @@ func TestCommands(t *testing.T) {
 	}
 }
 
+// Who has been answered may send the next command at once, even to the last place.
+func TestCommandAfterCommand(t *testing.T) {
+	s := start(t, newFake(), func(c *Config) { c.limits.commands = 1 })
+	for i := range 500 {
+		if _, err := s.client.Do(t.Context(), status.Retry{}); err != nil {
+			t.Fatalf("after %d: %v", i, err)
+		}
+	}
+}
+
 // A TCP port shows everything and takes nothing.
 func TestListenIsForLooking(t *testing.T) {
 	e := newFake()
