@@ -208,8 +208,12 @@ func (w *world) stop() {
 	}
 }
 
+// What a test asks of the world is answered when the instant is over: whatever sleeps
+// as long as the test did has had its turn.
+
 func (w *world) snapshot() *messages.Snapshot {
 	w.t.Helper()
+	synctest.Wait()
 	got, err := w.system.Root.RequestFuture(w.root, &messages.GetSnapshot{}, time.Second).Result()
 	if err != nil {
 		w.t.Fatalf("snapshot: %v", err)
@@ -234,6 +238,7 @@ func (w *world) event(format string, args ...any) {
 }
 
 func (w *world) happened() []string {
+	synctest.Wait()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return append([]string(nil), w.events...)
@@ -241,6 +246,7 @@ func (w *world) happened() []string {
 
 // told is what recon tells of a device.
 func (w *world) told(device string) map[string]any {
+	synctest.Wait()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.states[device]
@@ -248,12 +254,14 @@ func (w *world) told(device string) map[string]any {
 
 // reconned are the updates of Swift's keys in recon.
 func (w *world) reconned() []map[string]any {
+	synctest.Wait()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return append([]map[string]any(nil), w.recon...)
 }
 
 func (w *world) logged() string {
+	synctest.Wait()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.log.String()
